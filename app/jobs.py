@@ -1,0 +1,217 @@
+"""Jobs: one for each experiment that somebody looks at, whoever and however many look.
+
+The manager belongs to the web process. It starts the worker, keeps what the worker tells as snapshots, and starts the
+worker again if it dies: the sweep then goes on from what was stored.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from app.snapshot import Message, Snapshot
+from engine.dials import InputError
+from engine.runners.process import WorkerProcess
+from engine.spec import Experiment
+
+log = logging.getLogger(__name__)
+
+KEPT: Final = 64
+"""So many jobs that nobody waits for are remembered; older ones are recalled from the store when asked for again."""
+
+RESTARTS: Final = 3
+"""A worker that dies so often without telling of a new point in between is not started again."""
+
+Listener = Callable[[], None]
+
+
+class Worker(Protocol):
+    """What the manager needs of a worker; see `engine.runners.process`."""
+
+    def send(self, command: Message) -> None: ...
+    def events(self) -> Any: ...
+    def close(self) -> None: ...
+
+
+@dataclass
+class Job:
+    """An experiment under way, or done.
+
+    Attributes:
+        experiment: what is measured.
+        snapshot: what is known of it; replaced, never changed.
+        listeners: whom to call when the snapshot is replaced.
+        opened: when somebody last asked for it, by the monotonic clock.
+    """
+
+    experiment: Experiment
+    snapshot: Snapshot
+    listeners: set[Listener] = field(default_factory=set)
+    opened: float = 0.0
+
+    @property
+    def active(self) -> bool:
+        return self.snapshot.get("status") in ("queued", "running")
+
+
+class JobManager:
+    """All jobs of one server, and the worker that does them. Its methods may be called from any thread."""
+
+    def __init__(self, start_worker: Callable[[], Worker]) -> None:
+        self._start_worker = start_worker
+        self._jobs: dict[str, Job] = {}
+        self._greeting: Message = {}
+        self._lock = threading.RLock()
+        self._closed = False
+        self._deaths = 0
+        self._worker = start_worker()
+        threading.Thread(target=self._listen, name="worker-events", daemon=True).start()
+
+    def open(self, experiment: Experiment) -> Job:
+        """The experiment's job, started if it is new. A cancelled one stays cancelled."""
+        with self._lock:
+            job = self._jobs.pop(experiment.key, None) or self._begin(experiment)
+            self._jobs[experiment.key] = job  # at the end: the dictionary is in order of use
+            job.opened = time.monotonic()
+            self._forget_oldest()
+            return job
+
+    def get(self, key: str) -> Job | None:
+        """The job of this key, if there is one."""
+        return self._jobs.get(key)
+
+    def watch(self, key: str, listener: Listener) -> Job | None:
+        """Calls the listener, from another thread, whenever the job's snapshot is replaced; None if there is no job."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is not None:
+                job.listeners.add(listener)
+            return job
+
+    def unwatch(self, key: str, listener: Listener) -> None:
+        """Stops calling the listener. The job goes on: a closed tab cancels nothing."""
+        with self._lock:
+            if job := self._jobs.get(key):
+                job.listeners.discard(listener)
+
+    def cancel(self, key: str, listener: Listener) -> None:
+        """One who watched wants it no more; the job stops with the last of them."""
+        with self._lock:
+            self.unwatch(key, listener)
+            job = self._jobs.get(key)
+            if job is not None and job.active and not job.listeners:
+                self._worker.send({"do": "cancel", "key": key})
+                self._tell(job, {"status": "cancelled"})
+
+    def leave(self, key: str, listener: Listener, opened: float) -> None:
+        """One who watched looks at another experiment now. With the last of them the job is dropped, unless it was opened
+        again meanwhile; what it measured is in the store."""
+        with self._lock:
+            self.unwatch(key, listener)
+            job = self._jobs.get(key)
+            if job is not None and job.active and not job.listeners and job.opened <= opened:
+                self._worker.send({"do": "cancel", "key": key})
+                del self._jobs[key]
+
+    def resume(self, key: str) -> None:
+        """Goes on with a cancelled or failed job."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is not None and not job.active:
+                self._tell(job, {"status": "queued", "message": ""})
+                self._submit(job)
+
+    def focus(self, key: str, strength: float) -> None:
+        """Puts a strength first in the job's queue."""
+        self._worker.send({"do": "focus", "key": key, "strength": strength})
+
+    def close(self) -> None:
+        """Ends the worker."""
+        with self._lock:
+            self._closed = True
+            self._worker.close()
+
+    def _begin(self, experiment: Experiment) -> Job:
+        fields = {"key": experiment.key, "status": "queued", "message": "", **self._greeting}
+        job = Job(experiment, Snapshot().updated({**fields, "rows": [None] * len(experiment.sweep_strengths)}))
+        self._submit(job)
+        return job
+
+    def _submit(self, job: Job) -> None:
+        self._worker.send(
+            {"do": "start", "key": job.experiment.key, "experiment": job.experiment.model_dump(mode="json")}
+        )
+
+    def _listen(self) -> None:
+        while True:
+            for event in self._worker.events():
+                self._heed(event)
+            with self._lock:
+                if self._closed or not self._replace_worker():
+                    return
+
+    def _heed(self, event: Message) -> None:
+        with self._lock:
+            kind = event.pop("event")
+            if kind == "ready":
+                self._greeting = event
+                for job in self._jobs.values():
+                    self._tell(job, event)
+            elif job := self._jobs.get(event.pop("key")):
+                if job.active:  # what was under way when a job was cancelled comes too late
+                    self._tell(job, event)
+                self._deaths = 0 if event.get("rows") else self._deaths
+
+    def _replace_worker(self) -> bool:
+        """Starts another worker on what was under way; False if that has been tried too often."""
+        self._deaths += 1
+        self._worker.close()
+        if self._deaths > RESTARTS:
+            log.error("The worker died %d times in a row and is not started again.", self._deaths)
+            for job in filter(lambda job: job.active, self._jobs.values()):
+                self._tell(job, {"status": "failed", "message": "The engine keeps stopping; the server's log tells why."})
+            return False
+        log.warning("The worker died; another one goes on from what is stored.")
+        self._worker = self._start_worker()
+        for job in filter(lambda job: job.active, self._jobs.values()):
+            self._submit(job)
+        return True
+
+    def _tell(self, job: Job, change: Message) -> None:
+        job.snapshot = job.snapshot.updated(change)
+        for listener in job.listeners:
+            listener()
+
+    def _forget_oldest(self) -> None:
+        idle = [key for key, job in self._jobs.items() if not job.active and not job.listeners]
+        for key in idle[: max(0, len(self._jobs) - KEPT)]:
+            del self._jobs[key]
+
+
+def start_worker(cache: Path) -> Callable[[], Worker]:
+    """How a manager starts its worker."""
+    return lambda: WorkerProcess(cache)
+
+
+_installed: list[JobManager] = []
+
+
+def install(manager: JobManager) -> None:
+    """Makes this the process' manager: Streamlit's pages have no other way to be handed one."""
+    _installed[:] = [manager]
+
+
+def manager() -> JobManager:
+    """The process' manager.
+
+    Raises:
+        InputError: the pages were started without the server that brings it.
+    """
+    if not _installed:
+        raise InputError("The dashboard must be started with `regimescope app`; stop this server and use that.")
+    return _installed[0]

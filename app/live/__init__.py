@@ -1,0 +1,85 @@
+"""The live component of Explore: verdict, strength dial, charts and examples, fed over a WebSocket.
+
+Streamlit sends the page the skeleton (``explore.html``) and the styles; the rest are ES modules that the app serves
+from this folder at ``/live/``. The address carries a hash of their contents, so that a browser never runs old ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from streamlit.components.v2.bidi_component.state import ComponentResult
+    from streamlit.components.v2.types import ComponentRenderer
+
+FOLDER = Path(__file__).parent
+"""What the app serves at ``/live/``."""
+
+# Streamlit runs a component's script from a blob address, where a relative import has no base: hence location.origin.
+_SCRIPT = Template("""\
+export default async function (component) {
+  const { default: explore } = await import(new URL("$explore", location.origin).href)
+  return explore({ ...component, plotly: "$plotly" })
+}
+""")
+
+
+def explore(
+    data: Mapping[str, Any],
+    key: str,
+    on_transport_change: Callable[[], None] = lambda: None,
+    on_command_change: Callable[[], None] = lambda: None,
+) -> ComponentResult:
+    """Show one experiment, or go on showing it with newer data.
+
+    Args:
+        data: ``key`` (of the experiment), ``snapshot`` (full, or None), ``socket`` and ``csv`` (addresses).
+        key: Streamlit's key of the component. Keep it when the experiment changes, so that the page elements stay.
+        on_transport_change: Called when ``transport`` becomes ``"poll"``: the browser cannot open a WebSocket, so
+            ``data["snapshot"]`` must be renewed about once a second.
+        on_command_change: Called when ``command`` arrives, which happens only while polling: what would have gone
+            over the WebSocket, such as ``{"type": "cancel"}``.
+
+    Returns:
+        ``transport`` (``"socket"`` or ``"poll"``) and ``command`` (a mapping, or None).
+    """
+    return _component()(
+        key=key,
+        data=dict(data),
+        default={"transport": "socket"},
+        on_transport_change=on_transport_change,
+        on_command_change=on_command_change,
+    )
+
+
+@cache
+def _component() -> ComponentRenderer:
+    """Register the component, once a process."""
+    vendored = json.loads((FOLDER / "vendor" / "plotly.json").read_text(encoding="utf-8"))
+    addresses = {
+        "explore": f"/live/explore.js?v={_fingerprint()}",
+        "plotly": f"/live/vendor/{vendored['file']}?v={vendored['sha256'][:12]}",
+    }
+    return st.components.v2.component(
+        "regimescope_explore",
+        html=Template((FOLDER / "explore.html").read_text(encoding="utf-8")).substitute(addresses),
+        css=(FOLDER / "explore.css").read_text(encoding="utf-8"),
+        js=_SCRIPT.substitute(addresses),
+        isolate_styles=False,
+    )
+
+
+def _fingerprint() -> str:
+    """A short hash of every script here; another one when any of them changes."""
+    digest = hashlib.sha256()
+    for path in sorted(FOLDER.glob("*.js")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]

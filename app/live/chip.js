@@ -1,0 +1,27 @@
+// The chip that names a state: a colour, and the same shape as the state's points in the charts.
+
+const STATES = {
+  clean: ["clean", "●"],
+  entangled: ["entangled", "✕"],
+  "effect lost": ["lost", "▼"],
+  broken: ["broken", "□"],
+  unresolved: ["unresolved", "○"],
+};
+const SHAPES = Object.fromEntries(Object.values(STATES));
+
+/** Tone (a colour of explore.css) of the state of a row. */
+export function toneOf(state) {
+  return STATES[state]?.[0] ?? "pending";
+}
+
+/**
+ * Show a chip.
+ * @param {HTMLElement} chip
+ * @param {string} text
+ * @param {string} tone clean, entangled, lost, broken, unresolved, pending or failed
+ */
+export function showChip(chip, text, tone) {
+  chip.dataset.tone = tone;
+  chip.dataset.shape = SHAPES[tone] ?? "";
+  if (chip.textContent !== text) chip.textContent = text;
+}

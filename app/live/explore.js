@@ -1,0 +1,201 @@
+// The live component of Explore. Streamlit calls the default export at every change of its data, on the same page
+// elements; the first call builds the view, the others update it.
+
+import { createPhase, createSweep } from "./charts.js";
+import { createDial } from "./dial.js";
+import { createFoot } from "./foot.js";
+import { createReadouts } from "./readouts.js";
+import { measured, merge, nearestMeasured, readingAt, restingPosition } from "./snapshot.js";
+import { readTheme } from "./theme.js";
+import { createTokens } from "./tokens.js";
+import { createTransport } from "./transport.js";
+
+const GRACE = 300; // ms during which the last experiment stays on screen while the next one's first words are awaited
+
+const views = new WeakMap(); // root element → its view, because Streamlit keeps nothing for us between calls
+
+/**
+ * Mount or update the component (signature of Streamlit's Components v2).
+ * @param {object} component data, parentElement, setStateValue, setTriggerValue; and `plotly`, the bundle's address
+ * @returns {() => void} cleanup
+ */
+export default function explore(component) {
+  const root = component.parentElement.querySelector(".rs-explore");
+  if (!views.has(root)) views.set(root, createView(root, component.plotly));
+  const view = views.get(root);
+  const turn = view.update(component);
+  // Streamlit keeps the cleanup of the last call; that of a call which newer data overtook it runs at once.
+  return () => {
+    if (!view.isLatest(turn)) return;
+    view.close();
+    views.delete(root);
+  };
+}
+
+/** Everything of one mounted component, wired together. */
+function createView(root, plotlyAddress) {
+  const part = (name) => root.querySelector(`[data-part="${name}"]`);
+  const ending = new AbortController(); // ends every listener
+  let component = null;
+  let turn = 0;
+  let latest = null; // the newest snapshot of the experiment that is followed …
+  let shown = null; // … and the one on screen
+  let position = 0;
+  let moved = false; // by the reader; until then the cursor goes where the verdict is
+  let connection = "";
+  let palette = readTheme(root);
+  let charts = null;
+  let frame = 0;
+  let grace = 0;
+  let drawing = 0;
+  let trouble = ""; // why there are no charts
+
+  const readouts = createReadouts(part);
+  const tokens = createTokens(part);
+  const dial = createDial(part("slider"), { onMove: moveTo, onCommit: commit, signal: ending.signal });
+  const foot = createFoot(part, {
+    onCommand: (type) => tell({ type }),
+    onPicture: () => charts?.sweep.picture(`regimescope-${component.data.key.slice(0, 12)}`),
+    signal: ending.signal,
+  });
+  const transport = createTransport({ onMessage: receive, onState: connected });
+  const resizing = new ResizeObserver(draw);
+  for (const name of ["sweep", "phase"]) resizing.observe(part(name));
+  loadCharts();
+
+  async function loadCharts() {
+    try {
+      await import(plotlyAddress);
+    } catch {
+      trouble = "The charts could not be loaded; reload the page.";
+      renderSoon();
+      return;
+    }
+    if (ending.signal.aborted) return;
+    const { Plotly } = window; // the bundle is a classic script, which leaves its one global here
+    const onPick = (place) => dial.pick(Math.round(place));
+    const handlers = { onPick, signal: ending.signal };
+    charts = { sweep: createSweep(Plotly, part, handlers), phase: createPhase(Plotly, part, handlers) };
+    charts.sweep.moveCursor(position);
+    draw();
+  }
+
+  function update(next) {
+    const before = component;
+    component = next;
+    turn += 1;
+    const { key, snapshot, socket } = component.data;
+    if (key !== before?.data.key) {
+      latest = null;
+      moved = false;
+      dial.settle();
+      clearTimeout(grace);
+      grace = setTimeout(renderSoon, before ? GRACE : 0);
+    }
+    transport.follow(socket);
+    if (snapshot && snapshot.version > (latest?.version ?? -1)) receive({ type: "snapshot", ...snapshot });
+    const theme = readTheme(root);
+    if (JSON.stringify(theme) !== JSON.stringify(palette)) {
+      palette = theme;
+      draw();
+    }
+    return turn;
+  }
+
+  function receive(message) {
+    latest = merge(latest, message);
+    if (latest) renderSoon();
+  }
+
+  function connected(state) {
+    if (state === "poll") component.setStateValue("transport", "poll");
+    connection = state;
+    root.dataset.transport = state === "gone" ? "lost" : state;
+    foot.show(shown, connection, component.data.csv);
+  }
+
+  /** Tell the server: over the WebSocket, or through Streamlit where there can be none. */
+  function tell(message) {
+    if (!transport.send(message) && connection === "poll") component.setTriggerValue("command", message);
+  }
+
+  function renderSoon() {
+    clearTimeout(grace);
+    frame ||= requestAnimationFrame(render);
+  }
+
+  function render() {
+    frame = 0;
+    shown = latest;
+    const count = shown ? measured(shown).length : 0;
+    root.dataset.key = component.data.key;
+    root.dataset.status = shown?.status ?? "pending";
+    root.dataset.version = String(shown?.version ?? 0);
+    root.dataset.n = String(count);
+    part("empty").textContent = trouble || (isOver(shown) ? "Nothing was measured." : "Waiting for the first measurement…");
+    part("empty").hidden = count > 0 && !trouble;
+    dial.setAxis(shown?.rows.length ?? 0, shown?.verdict.regime);
+    if (!moved) {
+      position = restingPosition(shown);
+      dial.place(position);
+    }
+    readouts.showVerdict(shown);
+    foot.show(shown, connection, component.data.csv);
+    showCursor();
+    draw();
+  }
+
+  /** What belongs to the cursor; this is all that a drag does, so it must stay cheap. */
+  function showCursor() {
+    const reading = shown && readingAt(shown.rows, position);
+    root.dataset.cursor = String(Math.round(100 * position) / 100);
+    readouts.showReading(shown, reading);
+    tokens.show(shown, shown && nearestMeasured(shown.rows, position));
+    charts?.sweep.moveCursor(position);
+    charts?.phase.moveSpot(reading);
+  }
+
+  /** Bring the charts up to date, once the dial rests. */
+  function draw() {
+    clearTimeout(drawing);
+    if (!charts) return;
+    if (dial.restless()) {
+      drawing = setTimeout(draw, dial.restless());
+      return;
+    }
+    charts.sweep.draw(shown, palette);
+    charts.phase.draw(shown, palette);
+    charts.phase.moveSpot(shown && readingAt(shown.rows, position));
+  }
+
+  function moveTo(place) {
+    moved = true;
+    position = place;
+    showCursor();
+  }
+
+  function commit(place) {
+    moveTo(place);
+    const reading = shown && readingAt(shown.rows, place);
+    if (reading?.row.strength != null) tell({ type: "focus", strength: reading.row.strength });
+  }
+
+  function close() {
+    ending.abort();
+    transport.close();
+    resizing.disconnect();
+    dial.settle();
+    clearTimeout(grace);
+    clearTimeout(drawing);
+    cancelAnimationFrame(frame);
+    charts?.sweep.close();
+    charts?.phase.close();
+  }
+
+  return { update, close, isLatest: (one) => one === turn };
+}
+
+/** Whether no more measurements will come by themselves. */
+function isOver(snapshot) {
+  return ["done", "cancelled", "failed"].includes(snapshot?.status);
+}

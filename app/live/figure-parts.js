@@ -1,0 +1,77 @@
+// What the two figures have in common: marks, texts and the look of axes.
+
+import { interval } from "./format.js";
+
+const TICK_SIZE = 11;
+
+/** A state is told by shape, so that colour is never the only sign; the chips show the same shapes (chip.js). */
+export const SYMBOLS = {
+  clean: "circle",
+  entangled: "x",
+  "effect lost": "triangle-down",
+  broken: "square-open",
+  unresolved: "circle-open",
+};
+
+/** Plotly reads a little HTML in its texts; what the server sends is to be read as it stands. */
+export function plain(text) {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+}
+
+/** What hovering over a point says: strength, value, interval, state. `format` writes one value of the field. */
+export function hoverText(row, field, format) {
+  const ends = interval(row[`${field}_low`], row[`${field}_high`], format);
+  return `<b>${plain(row.label)}</b><br>${format(row[field])}  (${ends})<br>${plain(row.state)}`;
+}
+
+/** A short text in the figure; `place` is Plotly's x, y, anchors and references. */
+export function note(text, colour, place) {
+  return { text, showarrow: false, borderpad: 1, font: { size: 11, color: colour }, ...place };
+}
+
+/** Ticks at measured strengths, as many as have room side by side. */
+export function ticks(rows, pixelsPerStep) {
+  const widest = Math.max(1, ...rows.map((row) => row.tick.length));
+  const room = (0.62 * TICK_SIZE * widest + 12) / pixelsPerStep;
+  const chosen = [];
+  for (const row of rows) {
+    if (!chosen.length || row.index - chosen.at(-1).index >= room) chosen.push(row);
+  }
+  return { tickmode: "array", tickvals: chosen.map((row) => row.index), ticktext: chosen.map((row) => plain(row.tick)) };
+}
+
+/** An axis; every colour is given, because Plotly's own are made for a white page. */
+export function axis(palette, options) {
+  return {
+    showgrid: true,
+    gridcolor: palette.grid,
+    zeroline: false,
+    zerolinecolor: palette.axis,
+    showline: true,
+    linecolor: palette.axis,
+    ticks: "",
+    tickfont: { size: TICK_SIZE, color: palette.muted },
+    automargin: false,
+    ...options,
+  };
+}
+
+/** The title of an axis. */
+export function title(text, colour, standoff = 6) {
+  return { text, standoff, font: { size: 12, color: colour } };
+}
+
+/** What both figures' layouts share. */
+export function layout(palette, options) {
+  const font = { family: palette.font, size: 12, color: palette.text };
+  return {
+    autosize: true,
+    showlegend: false,
+    hovermode: "closest",
+    paper_bgcolor: palette.surface,
+    plot_bgcolor: palette.surface,
+    font,
+    hoverlabel: { bgcolor: palette.surface, bordercolor: palette.axis, font, align: "left" },
+    ...options,
+  };
+}

@@ -1,0 +1,158 @@
+// What is said in words and numbers: the verdict, the state at the cursor, the five tiles.
+
+import { showChip, toneOf } from "./chip.js";
+import { halfWidth, number, percent, signed, times } from "./format.js";
+
+/**
+ * @param {(part: string) => HTMLElement} part finds an element of explore.html by its data-part
+ */
+export function createReadouts(part) {
+  const tiles = Object.fromEntries(
+    [...part("tiles").children].map((tile) => {
+      const [value, spread, note] = tile.querySelectorAll("b, i, dd:last-child");
+      return [tile.dataset.tile, { tile, value, spread, note }];
+    }),
+  );
+
+  function showTile(name, { value, spread = "", note, title = "" }) {
+    const tile = tiles[name];
+    write(tile.value, value);
+    write(tile.spread, spread);
+    write(tile.note, note);
+    tile.tile.title = title;
+  }
+
+  return {
+    /** The banner: what can be said of the experiment as a whole. */
+    showVerdict(snapshot) {
+      const { name, tone, headline, detail } = verdictOf(snapshot);
+      part("verdict").dataset.tone = tone;
+      showChip(part("verdict-chip"), name, tone);
+      write(part("headline"), headline);
+      write(part("detail"), detail);
+    },
+
+    /**
+     * Everything that belongs to the cursor.
+     * @param {object|null} snapshot
+     * @param {object|null} reading from readingAt
+     */
+    showReading(snapshot, reading) {
+      const { before, mark, after, spoken } = whereIs(snapshot, reading);
+      [before, mark, after].forEach((text, at) => write(part("readout").children[at], text));
+      part("slider").setAttribute("aria-valuetext", spoken);
+      showState(part, reading);
+      part("tiles").toggleAttribute("data-between", Boolean(reading && !reading.exact));
+      for (const [name, tile] of Object.entries(tileTexts(snapshot, reading))) showTile(name, tile);
+    },
+  };
+}
+
+/** Name, tone and words of the banner. */
+function verdictOf(snapshot) {
+  const begun = snapshot?.rows.some(Boolean);
+  const headline = begun ? "Looking for a clean regime…" : "Measuring the undegraded network…";
+  const pending = { name: "measuring", tone: "pending", headline, detail: "" };
+  if (!snapshot) return pending;
+  const { status, message, verdict } = snapshot;
+  const known = verdict.tone !== "pending";
+  if (status === "failed") {
+    const rest = known ? `Up to there: ${verdict.headline}` : "";
+    return { name: "failed", tone: "failed", headline: message || "The measurement failed.", detail: rest };
+  }
+  if (status === "cancelled" && !known) {
+    const detail = "Resume goes on where it stopped.";
+    return { name: "cancelled", tone: "pending", headline: "Cancelled before there was a verdict.", detail };
+  }
+  return verdict.headline ? verdict : pending;
+}
+
+/** Where the cursor is: three pieces for the eye, the middle one stressed, and a sentence for a screen reader. */
+function whereIs(snapshot, reading) {
+  if (!reading) return { before: "", mark: "", after: "", spoken: "not measured yet" };
+  const { name, total } = snapshot.axis;
+  const { left, right, exact } = reading;
+  if (left !== right) {
+    const spoken = `between ${left.label} and ${right.label}`;
+    return { before: `${name} `, mark: `${left.tick} … ${right.tick}`, after: "", spoken };
+  }
+  const before = exact ? `${name} ` : `near ${name} `;
+  const after = total ? ` of ${total}` : "";
+  return { before, mark: left.tick, after, spoken: before + left.tick + after };
+}
+
+/** The state at the cursor and why; between strengths nothing was tested, so there is none. */
+function showState(part, reading) {
+  if (!reading) {
+    showChip(part("state-chip"), "not measured yet", "pending");
+    write(part("reason"), "");
+  } else if (reading.exact) {
+    showChip(part("state-chip"), reading.row.state, toneOf(reading.row.state));
+    write(part("reason"), reading.row.reason);
+  } else {
+    const only = reading.left === reading.right;
+    showChip(part("state-chip"), only ? "not measured yet" : "≈ between measured strengths", "pending");
+    write(part("reason"), only ? `nearest: ${reading.left.label}` : `${reading.left.label} and ${reading.right.label}`);
+  }
+  part("reason").title = part("reason").textContent;
+}
+
+/** Value, spread and note of each tile. */
+function tileTexts(snapshot, reading) {
+  const row = reading?.row ?? {};
+  const reference = snapshot?.reference ?? {};
+  const about = (text) => (reading && !reading.exact && text !== "–" ? `≈ ${text}` : text);
+  const spread = (field, decimals) => spreadOf(reading, field, decimals);
+  const { degraded_loss: loss, chance, loss_delta: delta, margin, retention_min: least } = reference;
+  const noEffect = reading?.exact && row.retention == null;
+  return {
+    degraded_loss: {
+      value: about(number(row.degraded_loss)),
+      note: snapshot ? `${number(loss)} undegraded · chance ${number(chance)}` : "",
+      ...spread("degraded_loss", 2),
+    },
+    loss_delta: {
+      value: about(signed(row.loss_delta)),
+      note: snapshot ? `${signed(delta)} undegraded · margin ±${number(margin, 3)}` : "",
+      ...spread("loss_delta", 3),
+    },
+    effect: { value: about(number(row.effect)), note: snapshot?.text.effect ?? "", ...spread("effect", 2) },
+    retention: {
+      value: about(percent(row.retention)),
+      note: noEffect ? "no effect to retain" : least == null ? "" : `at least ${percent(least)} asked`,
+      ...(row.retention == null ? {} : shareSpread(reading)),
+    },
+    selectivity_gain: { value: about(times(row.selectivity_gain)), note: "cleaner than undegraded" },
+  };
+}
+
+/** "± …" of a measured row; a question mark where one measurement tells no spread. */
+function spreadOf(reading, field, decimals) {
+  const { row, exact } = reading ?? {};
+  if (!exact || row[field] == null) return {};
+  const half = halfWidth(row[`${field}_low`], row[`${field}_high`]);
+  return half == null ? unknownSpread(row) : { spread: `± ${number(half, decimals)}`, title: basis(row) };
+}
+
+/** The interval of a share, which is not symmetric. */
+function shareSpread(reading) {
+  const { row, exact } = reading;
+  if (!exact) return {};
+  const { retention_low: low, retention_high: high } = row;
+  if (low == null || high == null) return unknownSpread(row);
+  return { spread: `${number(100 * low, 0)} to ${number(100 * high, 0)}`, title: basis(row) };
+}
+
+function unknownSpread(row) {
+  const title = row.draws === 1 ? "One draw tells no interval: ask for more draws." : "There is no finite interval here.";
+  return { spread: "± ?", title };
+}
+
+function basis(row) {
+  return `Interval from ${row.items} items and ${row.draws === 1 ? "one draw" : `${row.draws} draws`}.`;
+}
+
+/** Set a text only when it is another, so that a screen reader hears changes alone. */
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

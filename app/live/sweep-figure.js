@@ -1,0 +1,219 @@
+// The three aligned charts as plain Plotly data and layout, made from a snapshot. Nothing here touches the page.
+
+import { SYMBOLS, axis, hoverText, layout, note, plain, ticks, title } from "./figure-parts.js";
+import { number, percent, signed } from "./format.js";
+import * as ranges from "./ranges.js";
+import { measured } from "./snapshot.js";
+import { faded } from "./theme.js";
+
+/** Below this width, in pixels, margins and titles are those of a telephone. */
+const NARROW = 520;
+
+const RIGHT = { x: 1, xref: "paper", xanchor: "right", yanchor: "bottom" };
+
+/**
+ * Loss delta, effect retained and degraded loss over one axis of strengths.
+ * @param {object|null} snapshot
+ * @param {object} palette from theme.js
+ * @param {{width: number, span: [number, number]|null}} view width in pixels; the part of the axis that is in view,
+ *   null for all of it
+ * @returns {{data: object[], layout: object}}
+ */
+export function sweepFigure(snapshot, palette, { width, span }) {
+  const margin = { l: width < NARROW ? 50 : 62, r: 8, t: 20, b: 40, pad: 0 };
+  const rows = snapshot ? measured(snapshot) : [];
+  const panels = [lossDelta, retention, degradedLoss].map((make) => make(snapshot?.reference ?? {}, rows, palette));
+  const whole = wholeSpan(snapshot);
+  const [from, to] = span ?? whole;
+  const across = { xref: "x", x0: whole[0], x1: whole[1] };
+  const regime = regimeMarks(snapshot?.verdict.regime, palette);
+  const axes = Object.fromEntries(panels.map((panel) => [panel.id.replace("y", "yaxis"), valueAxis(panel, palette)]));
+  return {
+    data: panels.flatMap((panel) => traces(panel, rows, palette)),
+    layout: layout(palette, {
+      margin,
+      uirevision: snapshot?.key ?? "",
+      hoverdistance: 30,
+      // On a touch screen a drag scrolls the page; a tap still moves the cursor.
+      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+      xaxis: axis(palette, {
+        ...ticks(rows, (width - margin.l - margin.r) / (to - from)),
+        range: whole,
+        anchor: "y3",
+        title: title(axisTitle(snapshot, width), palette.muted, 8),
+      }),
+      ...axes,
+      // Not "paper": Plotly draws a shape between grid and curves only where both its axes are a panel's own.
+      shapes: [...panels.flatMap((panel) => panel.shapes.map((shape) => ({ ...across, ...shape }))), ...regime.shapes],
+      annotations: [
+        ...panels.map((panel) => panelTitle(panel, margin.l)),
+        ...panels.flatMap((panel) => panel.notes),
+        ...regime.annotations,
+      ],
+    }),
+  };
+}
+
+/** The range of the axis of strengths when nothing is zoomed. */
+export function wholeSpan(snapshot) {
+  return [-0.5, Math.max(snapshot?.rows.length ?? 1, 1) - 0.5];
+}
+
+/** The top chart: what the intervention costs, and the margin within which that counts as nothing. */
+function lossDelta(reference, rows, palette) {
+  const { margin } = reference;
+  const colour = palette.lossDelta;
+  const field = "loss_delta";
+  const anchors = margin == null ? [0, 0.1] : [-margin, margin, reference.loss_delta ?? 0];
+  const range = panelRange(rows, field, anchors, ranges.lossDeltaLimits(column(rows, field), reference));
+  const panel = { id: "y", field, colour, format: signed, title: "loss delta (nats)", domain: [0.68, 1], range };
+  const zero = line("y", 0, palette.axis, "solid");
+  if (margin == null) return { ...panel, shapes: [zero], notes: [] };
+  const equivalent = { type: "rect", yref: "y", y0: -margin, y1: margin, layer: "below" };
+  return {
+    ...panel,
+    shapes: [{ ...equivalent, fillcolor: faded(colour, 0.09), line: { width: 0 } }, zero],
+    notes: [note(`margin ±${number(margin, 3)}`, palette.muted, { ...RIGHT, y: -margin, yref: "y" })],
+  };
+}
+
+/** The middle chart: how much of the effect is left, and how much is asked. */
+function retention(reference, rows, palette) {
+  const least = reference.retention_min;
+  const colour = palette.effect;
+  const range = panelRange(rows, "retention", [0, 1], ranges.RETENTION_LIMITS);
+  const known = least != null;
+  return {
+    id: "y2",
+    field: "retention",
+    colour,
+    format: percent,
+    title: "effect retained",
+    domain: [0.35, 0.63],
+    tickformat: ".0%",
+    range,
+    shapes: known ? [line("y2", least, colour, "dash")] : [],
+    notes: known ? [note(`${percent(least)} of the effect`, palette.muted, { ...RIGHT, y: least, yref: "y2" })] : [],
+  };
+}
+
+/** The bottom chart: how bad the degraded network is, and how bad a network can be that knows nothing. */
+function degradedLoss(reference, rows, palette) {
+  const { chance, degraded_loss: original } = reference;
+  const field = "degraded_loss";
+  const losses = column(rows, field);
+  const anchors = [chance, original].filter((value) => value != null);
+  const empty = !losses.length && !anchors.length;
+  const range = empty ? [0, 1] : panelRange(rows, field, anchors, ranges.degradedLossLimits(losses, reference));
+  const known = chance != null;
+  return {
+    id: "y3",
+    field,
+    colour: palette.degradedLoss,
+    format: number,
+    title: "degraded loss",
+    domain: [0, 0.3],
+    range,
+    shapes: known ? [line("y3", chance, palette.muted, "dash")] : [],
+    notes: known ? [note("chance", palette.muted, { ...RIGHT, y: chance, yref: "y3" })] : [],
+  };
+}
+
+/** A panel's interval band, its curve, and arrows at the edge for the points that lie beyond it. */
+function traces({ id, field, colour, range, format }, rows, palette) {
+  const shown = rows.filter((row) => row[field] != null);
+  const beyond = shown.filter((row) => ranges.isBeyond(row[field], range));
+  const common = { type: "scatter", xaxis: "x", yaxis: id };
+  const points = (some, y) => ({
+    ...common,
+    x: some.map((row) => row.index),
+    y: some.map(y),
+    text: some.map((row) => hoverText(row, field, format)),
+    hovertemplate: "%{text}<extra></extra>",
+    hoverlabel: { bordercolor: colour },
+  });
+  const area = { mode: "lines", line: { width: 0 }, fill: "toself", fillcolor: faded(colour, 0.17), hoverinfo: "skip" };
+  const arrows = beyond.map((row) => ranges.edgeSymbol(row[field], range));
+  return [
+    { ...common, ...area, ...band(rows, field) },
+    {
+      ...points(shown, (row) => row[field]),
+      mode: "lines+markers",
+      line: { color: colour, width: 2 },
+      marker: { color: colour, symbol: shown.map((row) => SYMBOLS[row.state]), size: 7.5 },
+    },
+    {
+      ...points(beyond, (row) => ranges.clipped(row[field], range)),
+      mode: "markers",
+      marker: { color: palette.surface, symbol: arrows, size: 11, line: { color: colour, width: 1.5 } },
+    },
+  ];
+}
+
+/** The interval band as closed outlines, one for each run of neighbours that have an interval. */
+function band(rows, field) {
+  const ends = (row) => [row[`${field}_low`], row[`${field}_high`]];
+  const outline = { x: [], y: [] };
+  let run = [];
+  const close = () => {
+    // A point without neighbours still shows its interval, as a thin box.
+    const points = run.length === 1 ? [-0.12, 0.12].map((shift) => ({ ...run[0], index: run[0].index + shift })) : run;
+    const there = points.map((row) => [row.index, ends(row)[1]]);
+    const back = points.map((row) => [row.index, ends(row)[0]]).reverse();
+    for (const [x, y] of [...there, ...back, [null, null]]) {
+      outline.x.push(x);
+      outline.y.push(y);
+    }
+    run = [];
+  };
+  for (const row of rows) {
+    if (row[field] != null && ends(row).every((end) => end != null)) run.push(row);
+    else if (run.length) close();
+  }
+  if (run.length) close();
+  return outline;
+}
+
+/** The clean regime, shaded through all three charts. */
+function regimeMarks(regime, palette) {
+  if (!regime) return { shapes: [], annotations: [] };
+  const [first, last] = regime;
+  const area = { type: "rect", xref: "x", x0: first - 0.5, x1: last + 0.5, yref: "paper", y0: 0, y1: 1, layer: "below" };
+  const place = { x: (first + last) / 2, xref: "x", y: 1, yref: "paper", yanchor: "bottom" };
+  return {
+    shapes: [{ ...area, fillcolor: faded(palette.clean, 0.13), line: { width: 0 } }],
+    annotations: [note("clean regime", palette.clean, place)],
+  };
+}
+
+function valueAxis({ domain, range, tickformat }, palette) {
+  return axis(palette, { domain, range, tickformat, fixedrange: true, nticks: 5 });
+}
+
+/** The name of a panel beside its axis; notes rather than axis titles, so that the three stand in one line. */
+function panelTitle({ title: text, colour, domain }, left) {
+  const y = (domain[0] + domain[1]) / 2;
+  const place = { y, yref: "paper", yanchor: "middle", x: 0, xref: "paper", xanchor: "center", xshift: 10 - left, textangle: -90 };
+  return { ...note(text, colour, place), font: { size: 12, color: colour } };
+}
+
+function panelRange(rows, field, anchors, limits) {
+  const bounds = [...column(rows, `${field}_low`), ...column(rows, `${field}_high`)];
+  return ranges.robustRange(column(rows, field), { bounds, anchors, limits });
+}
+
+function column(rows, field) {
+  return rows.map((row) => row[field]).filter((value) => value != null);
+}
+
+function line(yref, y, color, dash) {
+  return { type: "line", yref, y0: y, y1: y, line: { color, width: 1, dash }, layer: "between" };
+}
+
+/** The axis' name and direction, shortened to what fits. */
+function axisTitle(snapshot, width) {
+  if (!snapshot) return "";
+  const text = width < NARROW ? snapshot.axis.title : `${snapshot.axis.title}  (degradation grows to the right)`;
+  const room = Math.floor((width - 70) / 6.2);
+  return plain(text.length > room ? `${text.slice(0, room - 1)}…` : text);
+}

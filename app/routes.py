@@ -1,0 +1,161 @@
+"""What the server offers beside Streamlit's pages: the live component's files, and the jobs.
+
+`WS /api/jobs/{key}` sends a snapshot and then what changes, at most ten times a second, and takes `cancel`, `resume`,
+`focus` and `leave`. `GET /api/jobs/{key}/result.csv` is the table of what is measured so far.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import csv
+import io
+import json
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from app.jobs import Job, JobManager
+from app.live import FOLDER
+from engine.report import COLUMNS
+
+REFUSED: Final = 4403
+UNKNOWN: Final = 4404
+PAUSE: Final = 0.1
+"""Seconds between two updates to one browser."""
+REOPENING: Final = 2.0
+"""Seconds in which another run of the page may open again what a browser leaves."""
+
+
+def routes(manager: JobManager) -> list[BaseRoute]:
+    """The routes to serve beside Streamlit's."""
+
+    async def job_socket(socket: WebSocket) -> None:
+        if not same_origin(socket):
+            await socket.accept()
+            await socket.close(REFUSED, "This page is not from here.")
+            return
+        await _Conversation(socket, manager).run()
+
+    async def job_csv(request: Request) -> Response:
+        job = manager.get(request.path_params["key"])
+        if job is None:
+            return PlainTextResponse("There is no such job; reload the page that linked here.\n", status_code=404)
+        name = f"{job.experiment.model.name}-{job.experiment.intervention.name}-{job.experiment.degrader.name}.csv"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(_csv(job), media_type="text/csv", headers=headers)
+
+    return [
+        WebSocketRoute("/api/jobs/{key}", job_socket),
+        Route("/api/jobs/{key}/result.csv", job_csv),
+        Mount("/live", _LiveFiles(directory=FOLDER)),
+    ]
+
+
+def same_origin(socket: WebSocket) -> bool:
+    """Whether a WebSocket is asked for by a page of this very server; browsers let any page ask."""
+    origin = socket.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc == socket.headers.get("host")
+
+
+class _LiveFiles(StaticFiles):
+    """Scripts that the browser asks about at every load, and files under a hash that it keeps."""
+
+    def file_response(self, full_path: Any, stat_result: Any, scope: Scope, status_code: int = 200) -> Response:
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        kept = "/vendor/" in scope["path"] and scope["query_string"]
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
+        return response
+
+
+def _csv(job: Job) -> str:
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
+    table.writeheader()
+    table.writerows(row for _, row in job.snapshot.rows if row is not None)
+    return text.getvalue()
+
+
+class _Conversation:
+    """One browser watching one job."""
+
+    def __init__(self, socket: WebSocket, manager: JobManager) -> None:
+        self._socket = socket
+        self._manager = manager
+        self._key: str = socket.path_params["key"]
+        self._loop = asyncio.get_running_loop()
+        self._news = asyncio.Event()
+        self._opened = 0.0
+        self._watching = False
+
+    async def run(self) -> None:
+        await self._socket.accept()
+        if not self._watch():
+            await self._socket.close(UNKNOWN, "There is no such job; the server may have been restarted.")
+            return
+        teller = asyncio.create_task(self._tell())
+        try:
+            async for text in self._socket.iter_text():
+                await self._heed(text)
+        except WebSocketDisconnect:
+            pass
+        finally:
+            teller.cancel()
+            self._manager.unwatch(self._key, self._on_news)
+
+    def _on_news(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has closed: the server is going down
+            self._loop.call_soon_threadsafe(self._news.set)
+
+    def _watch(self) -> Job | None:
+        job = self._manager.watch(self._key, self._on_news)
+        self._watching = job is not None
+        self._opened = job.opened if job else 0.0
+        return job
+
+    async def _tell(self) -> None:
+        job = self._manager.get(self._key)
+        told: int | None = None
+        while job is not None:
+            snapshot = job.snapshot
+            if told is None:
+                await self._send({"type": "snapshot", **snapshot.whole()})
+            elif snapshot.version != told and self._watching:
+                await self._send({"type": "update", **snapshot.since(told)})
+            told = snapshot.version
+            await asyncio.sleep(PAUSE)
+            await self._news.wait()
+            self._news.clear()
+            job = self._manager.get(self._key)
+
+    async def _heed(self, text: str) -> None:
+        match _parsed(text):
+            case {"type": "cancel"}:
+                self._watching = False
+                self._manager.cancel(self._key, self._on_news)
+                await self._send({"type": "update", "status": "cancelled", "rows": {}})
+            case {"type": "resume"}:
+                if self._watch():
+                    self._manager.resume(self._key)
+            case {"type": "focus", "strength": int() | float() as strength}:
+                self._manager.focus(self._key, strength)
+            case {"type": "leave"}:
+                self._manager.unwatch(self._key, self._on_news)
+                leave = self._manager.leave
+                self._loop.call_later(REOPENING, leave, self._key, self._on_news, self._opened)
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self._socket.send_text(json.dumps(message, allow_nan=False))
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return None

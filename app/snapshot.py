@@ -1,0 +1,49 @@
+"""What is known of a job: an immutable, versioned snapshot, and what of it changed since a version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Fields and rows, each with the version at which it last changed. The row at index k is strength k's."""
+
+    version: int = 0
+    fields: Mapping[str, tuple[int, Any]] = field(default_factory=dict)
+    rows: tuple[tuple[int, Message | None], ...] = ()
+
+    def updated(self, change: Message) -> Self:
+        """The next version: fields replace fields; `rows` replaces all rows if it is a list, and single ones if it is
+        given by index."""
+        version = self.version + 1
+        change = dict(change)
+        changed_rows = change.pop("rows", {})
+        if isinstance(changed_rows, list):
+            rows = tuple((version, row) for row in changed_rows)
+        else:
+            rows = tuple(
+                (version, changed_rows[str(index)]) if str(index) in changed_rows else row
+                for index, row in enumerate(self.rows)
+            )
+        news = {name: (version, value) for name, value in change.items() if self.get(name) != value}
+        return type(self)(version, {**self.fields, **news}, rows)
+
+    def get(self, name: str) -> Any:
+        """A field's value; None if it is not known."""
+        return self.fields.get(name, (0, None))[1]
+
+    def whole(self) -> Message:
+        """Everything."""
+        values = {name: value for name, (_, value) in self.fields.items()}
+        return {**values, "version": self.version, "rows": [row for _, row in self.rows]}
+
+    def since(self, version: int) -> Message:
+        """What changed after a version; rows by index."""
+        values = {name: value for name, (changed, value) in self.fields.items() if changed > version}
+        rows = {str(index): row for index, (changed, row) in enumerate(self.rows) if changed > version}
+        return {**values, "version": self.version, "rows": rows}

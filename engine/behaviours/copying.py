@@ -1,0 +1,49 @@
+"""Copying repeated tokens: performance is the loss on the bigram chain, behaviour the loss on repeated blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, final
+
+import numpy as np
+
+from engine.behaviours.base import Behaviour, Dataset, items_where
+from engine.models import induction
+
+if TYPE_CHECKING:
+    from engine.models.base import Model
+
+REFERENCE_ITEMS = 64
+SLOTS = 24
+DATA_SEED = 7
+
+
+@final
+class Copying(Behaviour):
+    """Loss on the second and later tokens of a repeated random block, where only a look at the first copy helps.
+
+    Performance leaves out every token of a repeated passage: it reads the tokens that follow their predecessor in the
+    bigram chain.
+    """
+
+    name: ClassVar[str] = "copying"
+    summary: ClassVar[str] = "Copies blocks of random tokens that it has seen earlier in the text."
+    effect: ClassVar[str] = "nats lost on copied tokens"
+    behaviour_item: ClassVar[str] = "repeated block"
+    performance_item: ClassVar[str] = "bigram chain"
+
+    def is_compatible(self, model: Model) -> bool:
+        return isinstance(model, induction.Induction)
+
+    def data(self, items: int) -> Dataset:
+        performance, behaviour, reference = (np.random.default_rng([DATA_SEED, part]) for part in range(3))
+        chain = induction.chain_with_names(performance, items)
+        blocks = induction.repeated_blocks(behaviour, items)
+        copied = blocks.roles == induction.COPY
+        return Dataset(
+            performance=items_where(chain.tokens, chain.roles == induction.CHAIN, SLOTS),
+            behaviour=items_where(blocks.tokens, copied & (copied.cumsum(axis=1) <= SLOTS), SLOTS),
+            reference=induction.training_tokens(reference, REFERENCE_ITEMS),
+        )
+
+    def show(self, token: int) -> str:
+        return f"k{token:02d}"

@@ -1,0 +1,195 @@
+"""The command line: `regimescope sweep | verdict | list | train | app`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from tqdm import tqdm
+
+from engine import discovery
+from engine.dials import InputError, dials_of
+from engine.discovery import Kind
+from engine.spec import Experiment, presets
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command; returns the exit code: 0 done, 2 bad input, 130 interrupted."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    arguments = _parser().parse_args(argv)
+    run: Callable[[argparse.Namespace], None] = arguments.run
+    try:
+        run(arguments)
+    except InputError as error:
+        print(f"regimescope: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nregimescope: stopped; what was measured is kept, the same command goes on from there.", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="regimescope", description="Look for the clean regime of an intervention.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    sweep = commands.add_parser("sweep", help="measure an experiment at every strength")
+    source = sweep.add_mutually_exclusive_group(required=True)
+    source.add_argument("spec", nargs="?", type=Path, metavar="SPEC.json", help="an experiment")
+    source.add_argument("--preset", metavar="NAME", help="a preset; see `regimescope list`")
+    sweep.add_argument("--out", type=Path, required=True, metavar="RESULT.parquet", help="where the result goes")
+    sweep.add_argument(
+        "--items", nargs="?", const="", metavar="FILE", help="write per-item values too; default RESULT.items.parquet"
+    )
+    sweep.add_argument("--cache", type=Path, metavar="FOLDER", help="where measurements are kept")
+    sweep.set_defaults(run=_sweep)
+
+    verdict = commands.add_parser("verdict", help="what a result says")
+    verdict.add_argument("result", type=Path, metavar="RESULT.parquet")
+    verdict.add_argument("--json", action="store_true", help="as JSON")
+    verdict.set_defaults(run=_verdict)
+
+    listing = commands.add_parser("list", help="models, behaviours, degraders, interventions and presets")
+    listing.add_argument("--json", action="store_true", help="as JSON, each with its declared parameters")
+    listing.set_defaults(run=_list)
+
+    train = commands.add_parser("train", help="train an embedded model from its seed")
+    train.add_argument("name", metavar="NAME", help="a model; see `regimescope list`")
+    train.add_argument("--out", type=Path, metavar="FOLDER", help="where the weights go; default: the model's own folder")
+    train.set_defaults(run=_train)
+
+    app = commands.add_parser("app", help="open the dashboard")
+    app.add_argument("--port", type=int, default=8501, metavar="N", help="port on this machine, default 8501")
+    app.add_argument("--cache", type=Path, metavar="FOLDER", help="where measurements are kept")
+    app.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    app.set_defaults(run=_app)
+    return parser
+
+
+def _sweep(arguments: argparse.Namespace) -> None:
+    if arguments.preset:
+        experiment = Experiment.preset(arguments.preset)
+    else:
+        experiment = Experiment.from_json(_text(arguments.spec))
+    if not arguments.out.parent.is_dir():
+        raise InputError(f"--out must lie in a folder that exists, got {arguments.out}; make the folder first.")
+
+    from engine import report  # torch is slow to import: not before the input is known to be good
+    from engine.lab import Lab
+    from engine.store import Store, default_folder
+    from engine.sweep import Sweep
+
+    lab = Lab(Store(arguments.cache or default_folder()))
+    sweep = Sweep(experiment, lab)
+    with tqdm(total=sweep.total, unit="point", disable=None) as bar:
+        sweep.recall()
+        bar.update(sweep.done)
+        while not sweep.finished:
+            before = sweep.done
+            sweep.step()
+            bar.update(sweep.done - before)
+    analysis = sweep.analysis()
+    report.write(arguments.out, report.table(analysis), experiment, analysis)
+    if arguments.items is not None:
+        path = Path(arguments.items) if arguments.items else arguments.out.with_suffix(".items.parquet")
+        report.write(path, report.item_table(sweep), experiment, analysis)
+    lab.close()
+    print(f"{analysis.verdict.name}: {analysis.verdict.sentence}")
+
+
+def _verdict(arguments: argparse.Namespace) -> None:
+    from engine import report
+
+    analysis, experiment = report.read(arguments.result)
+    said = analysis.verdict
+    if not arguments.json:
+        print(f"{said.name}: {said.sentence}")
+        for row in analysis.rows:
+            print(f"  {row.strength:<8.4g} {row.state:<12} {row.reason}")
+        return
+    states = [{"strength": row.strength, "state": row.state, "reason": row.reason} for row in analysis.rows]
+    regime = said.strengths and {"strength": said.strengths, "degraded_loss": said.losses}
+    _print_json(
+        {
+            "verdict": said.name,
+            "sentence": said.sentence,
+            "regime": regime,
+            "clean_at_zero": said.clean_at_zero,
+            "margin": analysis.margin,
+            "states": states,
+            "experiment": experiment,
+        }
+    )
+
+
+def catalogue() -> dict[str, Any]:
+    """Every variant with its declared parameters, and the presets, as JSON carries them."""
+    listed: dict[str, Any] = {}
+    for kind in get_args(Kind):
+        listed[kind] = []
+        for name, variant in discovery.find(kind).items():
+            entry = {"name": name, "help": variant.summary, "parameters": [d.model_dump() for d in dials_of(variant)]}
+            if kind == "degraders":
+                entry |= {"strength": variant.strength.model_dump(), "random": variant.random}
+            listed[kind].append(entry)
+    listed["presets"] = [{"name": name, **preset} for name, preset in presets().items()]
+    return listed
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    listed = catalogue()
+    if arguments.json:
+        _print_json(listed)
+        return
+    for kind, entries in listed.items():
+        print(kind)
+        for entry in entries:
+            print(f"  {entry['name']:<18} {entry.get('help') or entry['story']}")
+            for dial in entry.get("parameters", ()):
+                print(f"    {dial['name']:<16} {dial['help']}")
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    model = discovery.get("models", arguments.name)()
+    folder = arguments.out or model.folder
+    with tqdm(unit="step", disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        card = model.train(folder, progress)
+    print(f"{card.title}: weights, {len(card.steps)} checkpoints and card in {folder}")
+
+
+def _app(arguments: argparse.Namespace) -> None:
+    # the dashboard stands above the engine: a program of its own, not an import
+    command = [sys.executable, "-m", "app.serve", "--port", str(arguments.port)]
+    command += ["--cache", str(arguments.cache)] if arguments.cache else []
+    command += ["--no-browser"] if arguments.no_browser else []
+    os.execv(sys.executable, command)
+
+
+def _text(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"SPEC.json must be a file that can be read, got {path} ({error.strerror}).") from error
+
+
+def _print_json(value: Any) -> None:
+    from engine.report import finite
+
+    print(json.dumps(finite(value), indent=2, allow_nan=False))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Degradation dials, one file each."""

@@ -1,0 +1,87 @@
+"""What a degrader is: a dial that takes complexity away from a network in a controlled way."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from engine.dials import Dial, InputError, Variant
+from engine.sites import Edit, Weights
+
+if TYPE_CHECKING:
+    from engine.models.base import Card
+    from engine.models.network import Network
+
+
+@dataclass(frozen=True)
+class Axis:
+    """How the dial reads on screen: "step 597 of 4,000" has the name `step` and the total `4,000`."""
+
+    title: str
+    name: str
+    total: str = ""
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """A degraded network: its weights, and what is done to activations in every run of it (with the intervention and
+    without)."""
+
+    weights: Weights
+    edits: dict[str, Edit] = field(default_factory=dict)
+
+
+class Degrader(Variant):
+    """Degrades a network by a strength. Strength 0 is the network itself, bit for bit.
+
+    The same draw uses the same underlying noise at every strength (common random numbers).
+    """
+
+    summary: ClassVar[str]
+    strength: ClassVar[Dial]
+    """The dial: its range, scale, unit and help."""
+    random: ClassVar[bool]
+    """Whether draws differ. A degrader without randomness has one draw."""
+
+    @abstractmethod
+    def is_compatible(self, card: Card) -> bool:
+        """Whether the model can be degraded so."""
+
+    @abstractmethod
+    def strengths(self, card: Card) -> tuple[float, ...]:
+        """The strengths of a default sweep: ascending, from 0."""
+
+    @abstractmethod
+    def check(self, strength: float, card: Card) -> None:
+        """Refuses a strength that the dial does not reach.
+
+        Raises:
+            InputError: what is allowed, what came, what to do.
+        """
+
+    @abstractmethod
+    def unit(self, draw: int) -> int:
+        """The independent unit that a draw belongs to: the two draws of an antithetic pair share one."""
+
+    @abstractmethod
+    def degrade(self, network: Network, strength: float, draw: int, seed: int) -> Degraded:
+        """The degraded network. The network given is left as it was."""
+
+    @abstractmethod
+    def label(self, strength: float, card: Card) -> str:
+        """A strength as the axis shows it, without its name: "597"."""
+
+    @abstractmethod
+    def axis(self, card: Card) -> Axis:
+        """The axis of the dial."""
+
+
+def check_range(degrader: Degrader, strength: float) -> None:
+    """Refuses a strength outside the declared range; 0 is always allowed."""
+    low, high = degrader.strength.low, degrader.strength.high
+    assert low is not None and high is not None, "a strength is declared by `dial`"
+    if strength and not low <= strength <= high:
+        raise InputError(
+            f"strength of {degrader.name} must be 0 or between {low:g} and {high:g}, got {strength:g}; choose one in range."
+        )

@@ -1,0 +1,75 @@
+"""Gaussian weight noise: every tensor gets noise in proportion to its own size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, final
+
+import numpy as np
+
+from engine.degraders.base import Axis, Degraded, Degrader, check_range
+from engine.dials import Dial
+from engine.randomness import normal
+
+if TYPE_CHECKING:
+    from engine.models.base import Card
+    from engine.models.network import Network
+
+LOWEST, HIGHEST, POINTS = 0.02, 0.6, 16
+
+
+@final
+class WeightNoise(Degrader):
+    """w + s·σ·ε with ε ~ N(0, 1) and σ the root mean square of the tensor.
+
+    Draws come in antithetic pairs: draws 2j and 2j + 1 use +ε and −ε of pair j, which cancels what is odd in the noise.
+    """
+
+    name: ClassVar[str] = "weight-noise"
+    summary: ClassVar[str] = "Gaussian noise on every weight, in proportion to the size of its tensor."
+    strength: ClassVar[Dial] = Dial(
+        name="strength",
+        kind="number",
+        default=0.1,
+        low=0.001,
+        high=2.0,
+        scale="log",
+        unit="× rms",
+        help="Standard deviation of the noise as a share of each tensor's root mean square.",
+    )
+    random: ClassVar[bool] = True
+
+    def is_compatible(self, card: Card) -> bool:
+        return True
+
+    def strengths(self, card: Card) -> tuple[float, ...]:
+        return (0.0, *(float(f"{s:.3g}") for s in np.geomspace(LOWEST, HIGHEST, POINTS)))
+
+    def check(self, strength: float, card: Card) -> None:
+        check_range(self, strength)
+
+    def unit(self, draw: int) -> int:
+        return draw // 2
+
+    def degrade(self, network: Network, strength: float, draw: int, seed: int) -> Degraded:
+        import torch
+
+        if strength == 0:
+            return Degraded(network.weights)
+        sign = -1.0 if draw % 2 else 1.0
+        return Degraded(
+            {
+                name: torch.addcmul(
+                    tensor,
+                    torch.from_numpy(normal(tuple(tensor.shape), "weight-noise", seed, self.unit(draw), name)),
+                    network.scale[name],
+                    value=sign * strength,
+                )
+                for name, tensor in network.weights.items()
+            }
+        )
+
+    def label(self, strength: float, card: Card) -> str:
+        return f"{strength:.3g}"
+
+    def axis(self, card: Card) -> Axis:
+        return Axis(title="weight noise, × rms of each tensor", name="noise")

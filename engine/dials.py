@@ -1,0 +1,111 @@
+"""Declared parameters: the one place that says a parameter's range, default, scale, unit and help.
+
+A *variant* (a model, behaviour, degrader or intervention) is a frozen pydantic model whose fields are made by `dial`,
+`choice`, `options` or `flag`. Validation, the widget, the cache key, the JSON form and the reference all read the same
+declaration; pydantic does the validation and the JSON, and this file adds what a dial needs beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Scale = Literal["linear", "log"]
+
+
+class InputError(ValueError):
+    """Bad input, told in one sentence: which parameter, what is allowed, what came, what to do."""
+
+
+class Variant(BaseModel):
+    """A frozen, validated declaration of parameters under a `name`; the base of every kind that extends.
+
+    Subclasses are either abstract (one per kind) or final. `version` is part of the cache key: raise it when the same
+    parameters come to mean other numbers.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form: `name` and every parameter, defaults written out."""
+        return {"name": self.name, **self.model_dump(mode="json")}
+
+
+class Dial(BaseModel):
+    """What is declared of one parameter, in a form that JSON carries."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    kind: Literal["number", "integer", "choice", "options"]
+    default: Any = None
+    help: str
+    low: float | None = None
+    high: float | None = None
+    scale: Scale = "linear"
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    of: str = ""
+    several: bool = False
+
+
+def dial(default: float, *, low: float, high: float, help: str, scale: Scale = "linear", unit: str = "") -> Any:
+    """Declares a number (or, on an `int` field, an integer) within [low, high]."""
+    return Field(default=default, ge=low, le=high, description=help, json_schema_extra={"scale": scale, "unit": unit})
+
+
+def choice(default: str, *, help: str) -> Any:
+    """Declares one of the values of the field's `Literal`."""
+    return Field(default=default, description=help)
+
+
+def options(*, of: str, help: str) -> Any:
+    """Declares a choice among what the model's card lists under `of` (heads, vectors): one, or several for a tuple.
+
+    It has no default: which heads or vectors make sense is the model's to say (`Card.suggested`).
+    """
+    return Field(description=help, json_schema_extra={"of": of})
+
+
+def dials_of(variant: type[Variant]) -> tuple[Dial, ...]:
+    """The declared parameters of a variant, in order."""
+    return tuple(_dial_of(name, field) for name, field in variant.model_fields.items())
+
+
+def _dial_of(name: str, field: Any) -> Dial:
+    extra = field.json_schema_extra or {}
+    if "of" in extra:
+        several = get_origin(field.annotation) is tuple
+        return Dial(name=name, kind="options", of=extra["of"], several=several, help=field.description)
+    common = {"name": name, "default": field.default, "help": field.description or ""}
+    if "scale" in extra:
+        limits = {key: getattr(m, key) for m in field.metadata for key in ("ge", "le") if hasattr(m, key)}
+        kind = "integer" if field.annotation is int else "number"
+        return Dial(kind=kind, low=limits["ge"], high=limits["le"], scale=extra["scale"], unit=extra["unit"], **common)
+    choices = get_args(field.annotation)
+    if not choices or not all(isinstance(value, str) for value in choices):
+        raise TypeError(f"parameter '{name}' is declared by none of dial, choice and options; use one of them")
+    return Dial(kind="choice", choices=choices, **common)
+
+
+def explain(error: ValidationError, where: str) -> InputError:
+    """The first problem that pydantic found, as one sentence about a parameter of `where`."""
+    problem = error.errors(include_url=False, include_context=True)[0]
+    place = ".".join(str(part) for part in problem["loc"] if part != "function-before") or where
+    kind, limits, got = problem["type"], problem.get("ctx", {}), problem["input"]
+    if kind == "extra_forbidden":
+        return InputError(f"{where} has no parameter '{place}'; got {place} = {got!r}; leave it out or correct the name.")
+    if kind == "missing":
+        return InputError(f"{where} needs the parameter '{place}' and got none; add it.")
+    if "ge" in limits or "le" in limits:
+        bound = f"at least {limits['ge']:g}" if "ge" in limits else f"at most {limits['le']:g}"
+        return InputError(f"{where}: '{place}' must be {bound}, got {got!r}; choose a value in range.")
+    if kind == "finite_number" or (isinstance(got, float) and not math.isfinite(got)):
+        return InputError(f"{where}: '{place}' must be a finite number, got {got!r}; give a number.")
+    expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return InputError(f"{where}: '{place}' {expected}, got {got!r}; correct it.")

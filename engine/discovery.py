@@ -1,0 +1,98 @@
+"""Finds the variants of a kind: every final class in the kind's folder, and in packages that offer entry points.
+
+A package of your own joins through the entry point groups `regimescope.models`, `.behaviours`, `.degraders` and
+`.interventions`; each entry names a class.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+import pkgutil
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Literal, overload
+
+from engine.dials import InputError, Variant
+
+if TYPE_CHECKING:
+    from engine.behaviours.base import Behaviour
+    from engine.degraders.base import Degrader
+    from engine.interventions.base import Intervention
+    from engine.models.base import Model
+
+Kind = Literal["models", "behaviours", "degraders", "interventions"]
+
+log = logging.getLogger(__name__)
+
+
+@overload
+def find(kind: Literal["models"]) -> dict[str, type[Model]]: ...
+@overload
+def find(kind: Literal["behaviours"]) -> dict[str, type[Behaviour]]: ...
+@overload
+def find(kind: Literal["degraders"]) -> dict[str, type[Degrader]]: ...
+@overload
+def find(kind: Literal["interventions"]) -> dict[str, type[Intervention]]: ...
+@overload
+def find(kind: Kind) -> dict[str, type[Variant]]: ...
+@cache
+def find(kind: Kind) -> dict[str, type[Variant]]:
+    """The variants of a kind by name, in alphabetical order."""
+    base = _base(kind)
+    found: dict[str, type[Variant]] = {}
+    for variant in [*_in_folder(kind, base), *_from_packages(kind, base)]:
+        if found.setdefault(variant.name, variant) is not variant:
+            log.warning("%s '%s' of %s is left out: the name is taken.", kind, variant.name, variant.__module__)
+    return dict(sorted(found.items()))
+
+
+def get(kind: Kind, name: object) -> type[Variant]:
+    """The variant of this name.
+
+    Raises:
+        InputError: there is none.
+    """
+    known = find(kind)
+    if not isinstance(name, str) or name not in known:
+        raise InputError(f"{kind.removesuffix('s')} must be one of {', '.join(known)}, got {name!r}; choose one of them.")
+    return known[name]
+
+
+def _base(kind: Kind) -> type[Variant]:
+    module = importlib.import_module(f"engine.{kind}.base")
+    return getattr(module, kind.removesuffix("s").capitalize())
+
+
+def _in_folder(kind: Kind, base: type[Variant]) -> list[type[Variant]]:
+    package = importlib.import_module(f"engine.{kind}")
+    return [
+        variant
+        for module in pkgutil.iter_modules(package.__path__)
+        for variant in _declared_in(f"engine.{kind}.{module.name}", base)
+    ]
+
+
+def _declared_in(module_name: str, base: type[Variant]) -> list[type[Variant]]:
+    module = importlib.import_module(module_name)
+    return [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and issubclass(value, base) and value is not base and value.__module__ == module_name
+    ]
+
+
+def _from_packages(kind: Kind, base: type[Variant]) -> list[type[Variant]]:
+    variants = []
+    for entry in entry_points(group=f"regimescope.{kind}"):
+        try:
+            variant = entry.load()
+        except Exception:  # a stranger's package must not take the program down
+            log.warning("%s '%s' of %s can't be loaded.", kind, entry.name, entry.value, exc_info=True)
+            continue
+        if inspect.isclass(variant) and issubclass(variant, base):
+            variants.append(variant)
+        else:
+            log.warning("%s '%s' of %s is no %s.", kind, entry.name, entry.value, base.__name__)
+    return variants

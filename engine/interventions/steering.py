@@ -1,0 +1,46 @@
+"""Steering: a vector is added to the residual stream (activation addition)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, final
+
+from engine.dials import InputError, dial, options
+from engine.interventions.base import Intervention, Reference
+from engine.sites import Edit
+
+if TYPE_CHECKING:
+    from engine.models.base import Card
+
+
+@final
+class Steering(Intervention):
+    """Adds a coefficient times one of the model's vectors at every position of the vector's site (Turner et al. 2023)."""
+
+    name: ClassVar[str] = "steering"
+    summary: ClassVar[str] = "Adds a vector to the residual stream at every position."
+
+    vector: str = options(of="vectors", help="One of the directions that come with the model.")
+    coefficient: float = dial(1.0, low=-10.0, high=10.0, help="How many times the vector is added.")
+
+    def is_compatible(self, card: Card) -> bool:
+        return bool(card.vectors)
+
+    def check(self, card: Card) -> None:
+        check_vector(self.name, self.vector, card)
+
+    def edits(self, reference: Reference) -> dict[str, Edit]:
+        shift = self.coefficient * reference.network.vectors[self.vector]
+        return {reference.network.card.vectors[self.vector]: lambda activation: activation + shift}
+
+    def describe(self) -> str:
+        times = "" if self.coefficient == 1 else f"{self.coefficient:g} × "
+        return f"Steering by {times}{self.vector}"
+
+
+def check_vector(intervention: str, vector: str, card: Card) -> None:
+    """Refuses a vector that the model does not come with."""
+    if vector not in card.vectors:
+        raise InputError(
+            f"{intervention}: 'vector' must be one of {', '.join(card.vectors) or '(the model has none)'}, got '{vector}'; "
+            "choose one of them."
+        )

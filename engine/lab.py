@@ -1,0 +1,52 @@
+"""What sweeps share: the store, the networks that are loaded, and a thread for each core."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+
+from engine.models.network import Network
+from engine.spec import Experiment
+from engine.store import Store
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+class Lab:
+    """What sweeps share: the store, the networks that are loaded, and one thread for each core."""
+
+    def __init__(self, store: Store, threads: int | None = None) -> None:
+        self.store = store
+        self.threads = threads or available_cores()
+        self._networks: dict[str, Network] = {}
+        self._pool = ThreadPoolExecutor(self.threads, initializer=_one_thread)
+
+    def network(self, experiment: Experiment) -> Network:
+        """The experiment's network, loaded once."""
+        fingerprint = experiment.card.fingerprint
+        if fingerprint not in self._networks:
+            self._networks[fingerprint] = experiment.model.load()
+        return self._networks[fingerprint]
+
+    def map(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Result]:
+        """Does several tasks side by side."""
+        return list(self._pool.map(work, tasks))
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self.store.close()
+
+
+def _one_thread() -> None:
+    # The points of a sweep are independent: threads side by side use small matrices better than threads within one.
+    torch.set_num_threads(1)
+
+
+def available_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,173 @@
+"""Trains the `induction` model from its seed, finds its heads by score, and fits vectors that only look like a handle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from safetensors.torch import save_file
+from torch import Tensor
+
+from engine import sites
+from engine.models import transformer
+from engine.models.base import Architecture, Card, Progress
+from engine.models.induction import COPY, SHAPE, repeated_blocks, training_tokens
+from engine.models.network import CHECKPOINTS, VECTORS, WEIGHTS, file_hash, forward, read_everywhere
+from engine.randomness import generator
+
+SEED: Final = 0
+STEPS: Final = 4000
+BATCH: Final = 144
+WARM_UP: Final = 100
+LEARNING_RATE: Final = 2e-3
+CHECKPOINT_STEPS: Final = (
+    *(100, 150, 200, 260, 320, 380, 440, 480, 520, 540, 560, 580, 600, 620, 650, 700, 760, 840, 940),
+    *(1050, 1200, 1400, 1700, 2050, 2500, 3150, 4000),
+)  # log-spaced, and dense where copying sets in
+HEAD_SCORE: Final = 0.3
+VECTOR_EFFECT: Final = 2.0
+VECTOR_STEPS: Final = 400
+PROBE_ITEMS: Final = 128
+
+
+def train(folder: Path, progress: Progress, steps: int = STEPS, shape: Architecture = SHAPE) -> Card:
+    """Trains, and writes weights, checkpoints, vectors and card to `folder`.
+
+    On one machine the same seed gives the same weights: one thread, fixed order. A shorter or smaller run keeps those
+    checkpoints that it reaches.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums in another order end in other weights
+    try:
+        weights, checkpoints = _optimise(shape, steps, progress)
+        stages = transformer.stages(shape)
+        with torch.no_grad():
+            scores = head_scores(shape, weights)
+        vectors = {
+            f"optimised-after-layer-{layer}": fit_vector(stages, weights, sites.resid_post(layer), shape.d_model)
+            for layer in range(shape.layers)
+        }
+    finally:
+        torch.set_num_threads(threads)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {
+        WEIGHTS: weights,
+        CHECKPOINTS: {f"{step}/{name}": t for step, kept in checkpoints.items() for name, t in kept.items()},
+        VECTORS: vectors,
+    }
+    for name, tensors in files.items():
+        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, folder / name)
+    card = Card(
+        title="Induction: a two-layer attention-only transformer",
+        recipe=(
+            f"AdamW {LEARNING_RATE:g}, warm-up {WARM_UP} steps, linear decay to 10 %, {BATCH} sequences a step, {steps:,} "
+            "steps; `regimescope train induction`"
+        ),
+        seed=SEED,
+        data="Synthetic: two thirds a fixed bigram chain with a random name written in twice, one third repeated blocks",
+        licence="MIT, as the code that generates it",
+        architecture=shape,
+        steps=(*checkpoints, steps),
+        head_groups=head_groups(scores),
+        vectors={name: sites.resid_post(layer) for layer, name in enumerate(vectors)},
+        metrics={
+            **{f"{kind} score of head {head}": round(score, 3) for kind, by in scores.items() for head, score in by.items()},
+            "parameters": float(sum(tensor.numel() for tensor in weights.values())),
+        },
+        sha256={name: file_hash(folder / name) for name in files},
+    )
+    (folder / "card.json").write_text(json.dumps(card.model_dump(mode="json"), indent=2) + "\n")
+    return card
+
+
+def _optimise(
+    shape: Architecture, steps: int, progress: Progress
+) -> tuple[dict[str, Tensor], dict[int, dict[str, Tensor]]]:
+    weights = transformer.initial_weights(shape, torch.Generator().manual_seed(SEED))
+    for tensor in weights.values():
+        tensor.requires_grad_()
+    stages = transformer.stages(shape)
+    optimiser = torch.optim.AdamW(weights.values(), lr=LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: min((step + 1) / WARM_UP, 1 - 0.9 * (step - WARM_UP) / max(1, steps - WARM_UP))
+    )
+    rng = np.random.default_rng(SEED)
+    checkpoints = {}
+    for step in range(1, steps + 1):
+        tokens = torch.from_numpy(training_tokens(rng, BATCH))
+        logits = forward(stages, weights, tokens, read_everywhere(tokens[:, 1:]))[sites.LOGITS]
+        loss = F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        if step in CHECKPOINT_STEPS and step < steps:
+            checkpoints[step] = {name: tensor.detach().clone() for name, tensor in weights.items()}
+        progress(step, steps)
+    return {name: tensor.detach() for name, tensor in weights.items()}, checkpoints
+
+
+def head_scores(shape: Architecture, weights: dict[str, Tensor]) -> dict[str, dict[str, float]]:
+    """How much attention each head pays, on average over repeated blocks, to the previous token, and to the token after
+    the last occurrence of the present one (Olsson et al. 2022)."""
+    tokens = repeated_blocks(generator("induction", "scores"), PROBE_ITEMS).tokens
+    offsets = np.stack([_lag(row) for row in tokens])
+    state = forward(transformer.stages(shape), weights, torch.from_numpy(tokens), read_everywhere(torch.from_numpy(tokens)))
+    scores: dict[str, dict[str, float]] = {"previous-token": {}, "induction": {}}
+    for layer in range(shape.layers):
+        pattern = transformer.pattern(weights, state, layer=layer, heads=shape.heads).numpy()
+        for head in range(shape.heads):
+            name = f"{layer}.{head}"
+            scores["previous-token"][name] = float(np.diagonal(pattern[:, head], -1, 1, 2).mean())
+            scores["induction"][name] = float(
+                np.mean([np.diagonal(pattern[i, head], -(lag - 1)).mean() for i, lag in enumerate(offsets)])
+            )
+    return scores
+
+
+def _lag(row: Int[np.ndarray, "pos"]) -> int:
+    """Length of the block that a sequence repeats."""
+    return next(lag for lag in range(1, len(row)) if (row[lag:] == row[:-lag]).all())
+
+
+def head_groups(scores: dict[str, dict[str, float]]) -> dict[str, tuple[str, ...]]:
+    """Heads that do one thing for at least `HEAD_SCORE` of their attention, best first."""
+    groups = {}
+    for kind, by_head in scores.items():
+        ranked = sorted((head for head in by_head if by_head[head] >= HEAD_SCORE), key=lambda head: -by_head[head])
+        if ranked:
+            groups[kind] = tuple(ranked)
+    return groups
+
+
+def fit_vector(
+    stages: tuple[sites.Stage, ...], weights: dict[str, Tensor], site: str, size: int
+) -> Float[Tensor, "d_model"]:
+    """A vector that, added at a site, makes copying worse by `VECTOR_EFFECT` nats: fitted on a few sequences to match an
+    effect, with no circuit in mind. It is the spurious competitor of the genuine handles."""
+    text = repeated_blocks(generator("induction", "vectors"), PROBE_ITEMS)
+    tokens, copied = torch.from_numpy(text.tokens), torch.from_numpy(text.roles[:, 1:] == COPY)
+
+    def copy_loss(vector: Tensor) -> Tensor:
+        state = {"tokens": tokens, "read": read_everywhere(tokens[:, 1:])}
+        for stage in stages:
+            state[stage.site] = stage.run(weights, state)
+            if stage.site == site:
+                state[site] = state[site] + vector
+        return F.cross_entropy(state[sites.LOGITS][copied], tokens[:, 1:][copied])
+
+    start = torch.from_numpy(generator("induction", "vectors", site).standard_normal(size, dtype=np.float32))
+    vector = (0.1 * start).requires_grad_()
+    optimiser = torch.optim.Adam([vector], lr=0.02)
+    with torch.no_grad():
+        target = copy_loss(torch.zeros(size)) + VECTOR_EFFECT
+    for _ in range(VECTOR_STEPS):
+        optimiser.zero_grad()
+        (copy_loss(vector) - target).square().backward()
+        optimiser.step()
+    return vector.detach()

@@ -1,0 +1,118 @@
+"""A sweep's result as a table, and its file: Parquet with the Experiment in its metadata."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engine.dials import InputError
+from engine.regime import Analysis, Row, verdict
+from engine.spec import Experiment
+
+if TYPE_CHECKING:
+    from engine.sweep import Sweep
+
+COLUMNS: Final = (
+    "strength",
+    *("degraded_loss", "loss_delta", "loss_delta_low", "loss_delta_high"),
+    *("effect", "effect_low", "effect_high", "retention", "retention_low", "retention_high"),
+    *("state", "draws", "items"),
+)
+"""One row for each strength. Bounds are those of the two-sided (1 − 2α) interval, the ones that decide the state."""
+
+METADATA: Final = b"regimescope"
+
+
+def table(analysis: Analysis) -> pd.DataFrame:
+    """The rows of a sweep, one for each strength."""
+    return pd.DataFrame([asdict(row) for row in analysis.rows], columns=pd.Index(COLUMNS))
+
+
+def item_table(sweep: Sweep) -> pd.DataFrame:
+    """Per-item values, one row for each strength, draw, set and item: the value without the intervention and with it."""
+    parts = []
+    for index in range(len(sweep.strengths)):
+        point = sweep.point(index)
+        for name, plain, intervened in (
+            ("performance", point.loss, point.loss_intervened),
+            ("behaviour", point.behaviour, point.behaviour_intervened),
+        ):
+            draw, item = (axis.ravel() for axis in np.indices(plain.shape))
+            columns = {"strength": point.strength, "draw": draw, "set": name, "item": item}
+            parts.append(pd.DataFrame({**columns, "degraded": plain.ravel(), "intervened": intervened.ravel()}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def write(path: Path, frame: pd.DataFrame, experiment: Experiment, analysis: Analysis) -> None:
+    """Writes a result: the table, and in its metadata the experiment (`experiment`) and what the table has no room for
+    (`regimescope`).
+
+    Raises:
+        InputError: the file can't be written.
+    """
+    extra = {
+        "margin": analysis.margin,
+        "reasons": [row.reason for row in analysis.rows],
+        "losses": [[row.degraded_loss_low, row.degraded_loss_high] for row in analysis.rows],
+        "gains": [row.selectivity_gain for row in analysis.rows],
+        "frontier": [row.frontier for row in analysis.rows],
+    }
+    content = pa.Table.from_pandas(frame, preserve_index=False)
+    metadata = {b"experiment": experiment.to_json().encode(), METADATA: json.dumps(finite(extra)).encode()}
+    try:
+        pq.write_table(content.replace_schema_metadata({**(content.schema.metadata or {}), **metadata}), path)
+    except OSError as error:
+        raise InputError(f"--out must be a file that can be written, got {path} ({error}); choose another.") from error
+
+
+def read(path: Path) -> tuple[Analysis, dict[str, Any]]:
+    """A result's rows with their verdict, and the JSON form of its experiment.
+
+    Raises:
+        InputError: there is no such file, or it is no result.
+    """
+    try:
+        content = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"A result must be a Parquet file that `regimescope sweep` wrote, got {path} ({error}).") from error
+    metadata = content.schema.metadata or {}
+    if METADATA not in metadata or not set(COLUMNS) <= set(content.column_names):
+        raise InputError(f"A result must be written by `regimescope sweep`, got {path}, which is not; choose another file.")
+    extra = json.loads(metadata[METADATA])
+    rows = tuple(
+        Row(
+            **values,
+            degraded_loss_low=_number(low),
+            degraded_loss_high=_number(high),
+            selectivity_gain=_number(gain),
+            frontier=math.inf if frontier is None else frontier,
+            reason=reason,
+        )
+        for values, (low, high), gain, frontier, reason in zip(
+            content.to_pylist(), extra["losses"], extra["gains"], extra["frontier"], extra["reasons"], strict=True
+        )
+    )
+    return Analysis(rows, verdict(rows, extra["margin"]), extra["margin"]), json.loads(metadata[b"experiment"])
+
+
+def finite(value: Any) -> Any:
+    """JSON knows no NaN and no infinity: what is not finite becomes null, at any depth."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(each) for each in value]
+    return value
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -1,0 +1,1 @@
+"""Ways to run sweeps beside the program that asks for them."""

@@ -1,0 +1,45 @@
+"""The worker as its parent sees it: commands in, events out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+class WorkerProcess:
+    """A worker that runs; `close` it, or it ends when this process does."""
+
+    def __init__(self, cache: Path) -> None:
+        command = [sys.executable, "-m", "engine.runners.worker", "--cache", str(cache)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send(self, command: dict[str, Any]) -> None:
+        """Sends a command; to a worker that has died it goes nowhere, and `events` has come to its end."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(command) + "\n")
+            self._process.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            pass
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """The worker's events, until it ends."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.endswith("\n"):  # a worker that is killed may leave half a line
+                yield json.loads(line)
+
+    def close(self) -> None:
+        """Ends the worker and waits until it is gone."""
+        assert self._process.stdin is not None
+        self._process.kill()
+        self._process.stdin.close()
+        self._process.wait()

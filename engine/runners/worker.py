@@ -1,0 +1,131 @@
+"""The worker: a process of its own that runs sweeps and speaks JSON lines, so that torch stays out of the web server.
+
+It reads commands from standard input and writes events to standard output. One batch is computed at a time and commands
+are obeyed between batches; several sweeps take turns. When standard input closes, whoever started the worker is gone,
+and so is the worker.
+
+Commands: `{"do": "start", "key", "experiment"}`, `{"do": "cancel", "key"}`, `{"do": "focus", "key", "strength"}`.
+Events: `{"event": "ready", "device", "store", "notice"}` and `{"event": "update", "key", …}`, whose other fields replace
+those of the sweep's snapshot; `rows` given by index replace single rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine.dials import InputError
+from engine.lab import Lab
+from engine.runners import messages
+from engine.spec import Experiment
+from engine.store import Store
+from engine.sweep import Sweep
+
+log = logging.getLogger(__name__)
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+class Worker:
+    """Sweeps under way, which take turns."""
+
+    def __init__(self, lab: Lab, tell: Tell) -> None:
+        self._lab = lab
+        self._tell = tell
+        self._sweeps: dict[str, Sweep] = {}
+
+    @property
+    def idle(self) -> bool:
+        return not self._sweeps
+
+    def greet(self) -> None:
+        """Tells that the worker is ready, and on what it runs."""
+        self._tell({"event": "ready", "device": f"CPU · {self._lab.threads} threads", **self._store()})
+
+    def obey(self, command: dict[str, Any]) -> None:
+        """Carries out one command; one about a sweep that is not under way has nothing to do."""
+        match command:
+            case {"do": "start", "key": key, "experiment": form} if key not in self._sweeps:
+                self._guarded(key, lambda: self._start(key, form))
+            case {"do": "cancel", "key": key}:
+                self._sweeps.pop(key, None)
+            case {"do": "focus", "key": key, "strength": strength} if key in self._sweeps:
+                self._sweeps[key].focus(strength)
+
+    def turn(self) -> None:
+        """Lets every sweep do one batch."""
+        for key, sweep in list(self._sweeps.items()):
+            self._guarded(key, lambda key=key, sweep=sweep: self._report(key, sweep, sweep.step()))
+
+    def _start(self, key: str, form: dict[str, Any]) -> None:
+        sweep = Sweep(Experiment.read(form), self._lab)
+        self._update(key, {**messages.opening(sweep), **self._store()})
+        self._sweeps[key] = sweep
+        self._report(key, sweep, sweep.recall())
+
+    def _report(self, key: str, sweep: Sweep, changed: set[int]) -> None:
+        if sweep.finished:
+            del self._sweeps[key]
+        self._update(key, {**messages.progress(sweep), **messages.rows(sweep, changed), **self._store()})
+
+    def _guarded(self, key: str, work: Callable[[], None]) -> None:
+        """A sweep that fails says why and leaves the others alone."""
+        try:
+            work()
+        except Exception as error:
+            self._sweeps.pop(key, None)
+            if not isinstance(error, InputError):
+                log.exception("A sweep failed.")
+                error = f"The sweep stopped: {type(error).__name__}: {error}; the server's log tells more."
+            self._update(key, {"status": "failed", "message": str(error)})
+
+    def _update(self, key: str, fields: dict[str, Any]) -> None:
+        self._tell({"event": "update", "key": key, **fields})
+
+    def _store(self) -> dict[str, str]:
+        store = self._lab.store
+        size = "results not kept" if store.notice else f"store {store.volume() / 1e6:,.0f} MB"
+        return {"store": size, "message": store.notice}
+
+
+def main() -> None:
+    """Runs until standard input closes."""
+    parser = argparse.ArgumentParser(description="Runs sweeps for the dashboard; not for use by hand.")
+    parser.add_argument("--cache", type=Path, required=True)
+    cache = parser.parse_args().cache
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which closes our standard input
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not get among the events
+
+    def tell(event: dict[str, Any]) -> None:
+        events.write(json.dumps(event, allow_nan=False) + "\n")
+        events.flush()
+
+    inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(inbox,), daemon=True).start()
+    worker = Worker(Lab(Store(cache)), tell)
+    worker.greet()
+    while True:
+        while worker.idle or not inbox.empty():
+            worker.obey(inbox.get())
+        worker.turn()
+
+
+def _read(inbox: queue.SimpleQueue[dict[str, Any]]) -> None:
+    for line in sys.stdin:
+        inbox.put(json.loads(line))
+    os._exit(0)  # at once, mid-batch or not: what is stored is safe, and nobody listens any more
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""The Experiment: one frozen, validated, hashed description of a sweep.
+
+It is the permalink, the cache key, the command line's input and the notebook's argument. Reading it never loads a
+network: a model's card says what can be asked of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
+
+from engine import discovery
+from engine.behaviours.base import Behaviour
+from engine.degraders.base import Degrader
+from engine.dials import InputError, Variant, dial, explain
+from engine.discovery import Kind
+from engine.interventions.base import Intervention
+from engine.models.base import Card, Model
+
+PRESETS: Final = Path(__file__).parent / "presets"
+MOST_STRENGTHS: Final = 64
+
+
+def read_variant(value: object, kind: Kind) -> Variant:
+    """A variant from its JSON form, its name alone, or itself.
+
+    Raises:
+        InputError: no variant of this name, or a parameter that is not allowed.
+    """
+    if isinstance(value, Variant):
+        return value
+    form = {"name": value} if isinstance(value, str) else value
+    if not isinstance(form, Mapping):
+        raise InputError(f"{kind.removesuffix('s')} must be a name or an object with a name, got {value!r}; correct it.")
+    variant = discovery.get(kind, form.get("name"))
+    try:
+        return variant.model_validate({key: given for key, given in form.items() if key != "name"})
+    except ValidationError as error:
+        raise explain(error, str(form["name"])) from error
+
+
+def _field(kind: Kind) -> Any:
+    return PlainValidator(partial(read_variant, kind=kind))
+
+
+_as_json = PlainSerializer(lambda variant: variant.to_json())
+
+
+class Experiment(BaseModel):
+    """One intervention on one model, swept over the strengths of one degrader."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    model: Annotated[Model, _field("models"), _as_json]
+    behaviour: Annotated[Behaviour, _field("behaviours"), _as_json]
+    degrader: Annotated[Degrader, _field("degraders"), _as_json]
+    intervention: Annotated[Intervention, _field("interventions"), _as_json]
+    strengths: tuple[float, ...] | None = Field(
+        default=None, max_length=MOST_STRENGTHS, description="Strengths to measure; none: the degrader's default sweep."
+    )
+    draws: int = dial(8, low=1, high=64, help="Random realisations of the degrader at each strength.")
+    items: int = dial(256, low=1, high=1024, help="Items of the performance set, and as many of the behaviour set.")
+    seed: int = dial(0, low=0, high=2**31 - 1, help="Seed of the degrader's noise.")
+    margin: float | None = Field(
+        default=None, gt=0, le=100, description="Loss delta, in nats, that counts as no harm; none: 5 % of chance − L(0)."
+    )
+    retention_min: float = dial(0.5, low=0.05, high=1.0, help="Share of the effect that must be left.")
+    alpha: float = dial(0.05, low=0.001, high=0.2, help="Error rate of every test.")
+
+    @classmethod
+    def read(cls, form: object) -> Self:
+        """An experiment from its JSON form, checked against the model that it names, in its canonical form.
+
+        Raises:
+            InputError: one sentence about what is wrong.
+        """
+        if not isinstance(form, Mapping):
+            raise InputError(f"An experiment must be a JSON object, got {type(form).__name__}; see `regimescope list`.")
+        try:
+            experiment = cls.model_validate(form)
+        except ValidationError as error:
+            raise explain(error, "experiment") from error
+        return experiment._checked()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """An experiment from JSON text; raises InputError as `read` does."""
+        try:
+            return cls.read(json.loads(text))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"An experiment must be JSON, got text that is not ({error}); correct it.") from error
+
+    @classmethod
+    def preset(cls, name: str) -> Self:
+        """A preset by name; raises InputError if there is none."""
+        known = presets()
+        if name not in known:
+            raise InputError(f"preset must be one of {', '.join(known)}, got '{name}'; choose one of them.")
+        return cls.read(known[name]["experiment"])
+
+    def to_json(self) -> str:
+        """Canonical JSON: every parameter written out, keys sorted."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    @cached_property
+    def key(self) -> str:
+        """Names the experiment: sha256 of its canonical JSON and of the weights that it is about."""
+        return hashlib.sha256(f"{self.card.fingerprint}\n{self.to_json()}".encode()).hexdigest()[:32]
+
+    @cached_property
+    def card(self) -> Card:
+        """The model's card."""
+        return self.model.card()
+
+    @property
+    def sweep_strengths(self) -> tuple[float, ...]:
+        """The strengths to measure, ascending from 0."""
+        return self.strengths or self.degrader.strengths(self.card)
+
+    def _checked(self) -> Self:
+        card = self.card
+        if not self.behaviour.is_compatible(self.model):
+            raise InputError(f"behaviour {self.behaviour.name} does not exist in model {self.model.name}; choose another.")
+        for variant in (self.degrader, self.intervention):
+            if not variant.is_compatible(card):
+                raise InputError(f"{variant.name} cannot be applied to model {self.model.name}; choose another.")
+        self.intervention.check(card)
+        for strength in self.strengths or ():
+            self.degrader.check(strength, card)
+        canonical: dict[str, Any] = {}
+        if self.strengths is not None:
+            canonical["strengths"] = tuple(sorted({0.0, *self.strengths}))
+        if not self.degrader.random:
+            canonical["draws"] = 1
+        return self.model_copy(update=canonical)
+
+
+def presets() -> dict[str, dict[str, Any]]:
+    """The presets by name: `title`, `story`, and the `experiment`'s JSON form."""
+    return {path.stem: json.loads(path.read_bytes()) for path in sorted(PRESETS.glob("*.json"))}

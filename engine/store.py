@@ -1,0 +1,173 @@
+"""Results on disk: one entry for each point and condition, keyed by the whole question, never a pickle.
+
+An entry is bytes that this module encodes: a JSON header with a checksum, then the arrays as `.npz`. An entry that can't
+be read is a miss and is computed again. Nothing is evicted: at the size limit new results are no longer kept, and the
+store says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import diskcache
+import numpy as np
+from diskcache.core import MODE_PICKLE
+from platformdirs import user_cache_dir
+
+log = logging.getLogger(__name__)
+
+SCHEMA: Final = 1
+MAGIC: Final = b"regimescope\n"
+DEFAULT_LIMIT: Final = 2 * 1024**3
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def key_of(question: Mapping[str, Any]) -> str:
+    """sha256 of the canonical JSON of a question."""
+    canonical = json.dumps({"schema": SCHEMA, **question}, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def default_folder() -> Path:
+    """Where results are kept: $REGIMESCOPE_CACHE, or the user's cache folder."""
+    return Path(os.environ.get("REGIMESCOPE_CACHE") or user_cache_dir("regimescope", appauthor=False))
+
+
+class Store:
+    """Arrays by key, on disk where the folder can be written and in memory where it can't.
+
+    Attributes:
+        notice: empty, or one sentence that says why results are not kept.
+    """
+
+    def __init__(self, folder: Path, limit: int = DEFAULT_LIMIT) -> None:
+        self.folder = folder
+        self.limit = limit
+        self.notice = ""
+        self._memory: dict[str, bytes] = {}
+        self._disk = self._open()
+
+    def get(self, key: str) -> dict[str, np.ndarray] | None:
+        """The arrays of a key, or None if there are none or they are damaged."""
+        blob = self._read(key)
+        if blob is None:
+            return None
+        try:
+            return decode(blob)
+        except ValueError as error:
+            log.warning("Entry %s… of the store is damaged (%s); it is computed again.", key[:12], error)
+            return None
+
+    def put(self, key: str, arrays: Arrays) -> None:
+        """Keeps arrays under a key."""
+        blob = encode(arrays)
+        if self._disk is not None and self.volume() + len(blob) > self.limit:
+            self._give_up(f"the store in {self.folder} is full ({self.limit / 1e6:,.0f} MB)")
+        if self._disk is not None:
+            try:
+                self._disk.set(key, blob)
+                return
+            except (OSError, sqlite3.Error, diskcache.Timeout) as error:
+                self._give_up(f"the store in {self.folder} can't be written ({error})")
+        self._memory[key] = blob
+
+    def volume(self) -> int:
+        """Bytes on disk."""
+        return self._disk.volume() if self._disk is not None else 0
+
+    def close(self) -> None:
+        if self._disk is not None:
+            self._disk.close()
+
+    def _read(self, key: str) -> bytes | None:
+        if key in self._memory:
+            return self._memory[key]
+        if self._disk is None:
+            return None
+        try:
+            return self._disk.get(key)
+        except (OSError, sqlite3.Error, diskcache.Timeout, ValueError) as error:
+            log.warning("Entry %s… of the store can't be read (%s); it is computed again.", key[:12], error)
+            return None
+
+    def _open(self) -> diskcache.Cache | None:
+        for _ in range(2):
+            try:
+                return _connect(self.folder)
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError) or not (self.folder / DATABASE).is_file():
+                    self._give_up(f"the store in {self.folder} can't be opened ({error})")
+                    return None
+                aside = self.folder / f"{DATABASE}.damaged-{time.time_ns()}"
+                (self.folder / DATABASE).rename(aside)
+                log.warning("The store is damaged (%s); it is set aside as %s and begun anew.", error, aside.name)
+            except OSError as error:
+                self._give_up(f"the store in {self.folder} can't be written ({error.strerror or error})")
+                return None
+        return None
+
+    def _give_up(self, why: str) -> None:
+        self.notice = f"Results are not kept: {why}; set REGIMESCOPE_CACHE to a folder with room that you may write."
+        log.warning(self.notice)
+        self._disk = None
+
+
+DATABASE: Final = "cache.db"
+
+
+class _BytesOnly(diskcache.Disk):
+    """Refuses what diskcache would otherwise unpickle (CVE-2025-69872)."""
+
+    def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:
+        if mode == MODE_PICKLE:
+            raise ValueError("it holds a pickle")
+        return super().fetch(mode, filename, value, read)
+
+    def get(self, key: Any, raw: bool) -> Any:
+        if not raw:
+            raise ValueError("its key is a pickle")
+        return super().get(key, raw)
+
+
+def _connect(folder: Path) -> diskcache.Cache:
+    folder.mkdir(parents=True, exist_ok=True)
+    cache = diskcache.Cache(str(folder), timeout=5, disk=_BytesOnly, eviction_policy="none", cull_limit=0)
+    cache.set("probe", b"")  # a folder that can only be read shows itself here, not in the middle of a sweep
+    return cache
+
+
+def encode(arrays: Arrays) -> bytes:
+    """Header with checksum, then the arrays."""
+    body = io.BytesIO()
+    np.savez(body, allow_pickle=False, **arrays)
+    payload = body.getvalue()
+    header = json.dumps({"schema": SCHEMA, "sha256": hashlib.sha256(payload).hexdigest()}).encode()
+    return MAGIC + header + b"\n" + payload
+
+
+def decode(blob: object) -> dict[str, np.ndarray]:
+    """The arrays of an entry.
+
+    Raises:
+        ValueError: it is damaged, or not an entry of this schema.
+    """
+    if not isinstance(blob, bytes) or not blob.startswith(MAGIC):
+        raise ValueError("not an entry")
+    line, _, payload = blob.removeprefix(MAGIC).partition(b"\n")
+    header = json.loads(line)
+    if header.get("schema") != SCHEMA:
+        raise ValueError(f"schema {header.get('schema')}")
+    if hashlib.sha256(payload).hexdigest() != header.get("sha256"):
+        raise ValueError("wrong checksum")
+    with np.load(io.BytesIO(payload), allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}

@@ -1,0 +1,117 @@
+"""The verdict in plain words: one sentence that answers, and one or two that say on what it rests."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from engine.degraders.base import Axis
+from engine.regime import Analysis, Confirmation, Row
+from engine.spec import Experiment
+
+Tone = Literal["clean", "entangled", "lost", "broken", "unresolved", "pending"]
+
+TONES: dict[str, Tone] = {
+    "clean throughout": "clean",
+    "becomes clean": "clean",
+    "unmasked": "entangled",
+    "never clean": "entangled",
+    "potency lost": "lost",
+    "saturated": "broken",
+    "unresolved": "unresolved",
+    "pending": "pending",
+}
+
+
+class Answer(NamedTuple):
+    """What a curve says: a headline, the numbers behind it, and the colour to say it in."""
+
+    name: str
+    tone: Tone
+    headline: str
+    detail: str
+
+
+def answer(experiment: Experiment, analysis: Analysis, confirmation: Confirmation | None, finished: bool) -> Answer:
+    """Says what a curve says.
+
+    Args:
+        experiment: what was measured.
+        analysis: rows and verdict so far.
+        confirmation: the second look at the chosen strength, once the sweep is complete.
+        finished: whether every point is measured; until then the answer says that it is not final.
+    """
+    verdict, rows = analysis.verdict, analysis.rows
+    name = verdict.name
+    if name == "pending":
+        return Answer(name, "pending", "Measuring the undegraded network…", "")
+    subject = experiment.intervention.describe()
+    detail = _at_regime(experiment, analysis) if verdict.regime else _why(rows)
+    if finished and confirmation is not None:
+        detail += _confirmed(experiment, confirmation, rows)
+    if not finished:
+        detail += " The sweep is still running."
+    return Answer(name, TONES[name], _headline(name, subject, experiment, analysis), detail)
+
+
+def place(experiment: Experiment, strength: float) -> str:
+    """A strength with its name: "step 597", "noise 0.2"."""
+    axis: Axis = experiment.degrader.axis(experiment.card)
+    return f"{axis.name} {experiment.degrader.label(strength, experiment.card)}"
+
+
+def _headline(name: str, subject: str, experiment: Experiment, analysis: Analysis) -> str:
+    rows, regime = analysis.rows, analysis.verdict.regime
+    if regime:
+        where = _span(experiment, rows[regime[0]], rows[regime[1]])
+        losses = " to ".join(f"{loss:.2f}" for loss in dict.fromkeys(analysis.verdict.losses or ()))
+        where = f"{where} (degraded loss {losses})"
+    match name:
+        case "clean throughout":
+            return f"{subject} is clean wherever the network works and the effect remains, undegraded too."
+        case "becomes clean" if rows[0].state == "clean":
+            return f"{subject} is clean undegraded, not in between, and again {where}."
+        case "becomes clean":
+            return f"{subject} becomes clean {where}."
+        case "unmasked":
+            return f"{subject} is unmasked: it looks clean undegraded and is entangled once the network is degraded."
+        case "never clean":
+            return f"{subject} is never clean: it changes the loss beyond the margin wherever the network works."
+        case "potency lost":
+            return f"{subject} loses its effect before its cost: no clean regime."
+        case "saturated":
+            return f"{subject} can't be judged on this dial: every degraded strength breaks the network."
+    undecided = sum(row.state == "unresolved" for row in rows)
+    return f"Unresolved: no strength is shown to be clean, and {undecided} of {len(rows)} could be."
+
+
+def _span(experiment: Experiment, first: Row, last: Row) -> str:
+    start = place(experiment, first.strength)
+    return f"at {start}" if first is last else f"from {start} to {place(experiment, last.strength)}"
+
+
+def _at_regime(experiment: Experiment, analysis: Analysis) -> str:
+    rows, regime = analysis.rows, analysis.verdict.regime
+    assert regime is not None
+    best = min(rows[max(regime[0], 1) : regime[1] + 1], key=lambda row: row.frontier)
+    level = f"{100 * (1 - 2 * experiment.alpha):g} %"
+    return (
+        f"At {place(experiment, best.strength)} it changes the loss by {best.loss_delta:+.3f} nats "
+        f"({level} interval {best.loss_delta_low:+.3f} to {best.loss_delta_high:+.3f}; {rows[0].loss_delta:+.3f} "
+        f"undegraded) and keeps {100 * best.retention:.0f} % of its effect."
+    )
+
+
+def _why(rows: tuple[Row, ...]) -> str:
+    """The reason of the strength that comes nearest to being clean, else of strength 0."""
+    open_rows = [row for row in rows if row.state == "unresolved"]
+    nearest = min(open_rows or rows, key=lambda row: abs(row.loss_delta))
+    return f"Undegraded: {rows[0].reason}" if nearest is rows[0] else nearest.reason
+
+
+def _confirmed(experiment: Experiment, confirmation: Confirmation, rows: tuple[Row, ...]) -> str:
+    if confirmation.index is None or confirmation.row is None:
+        return " On half of the items alone no strength is clean, so the choice of strength is not confirmed."
+    chosen = place(experiment, rows[confirmation.index].strength)
+    if confirmation.row.state == "clean":
+        return f" Confirmed: {chosen}, chosen on half of the items, is clean on the other half too."
+    return f" Not confirmed: {chosen}, chosen on half of the items, is {confirmation.row.state} on the other half."
