@@ -3,55 +3,123 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import streamlit as st
 
 from engine.dials import Dial, Variant, dials_of
 from engine.models.base import Card
 
-LOG_STEPS = 40
+LOG_STEPS: Final = 40
+LINEAR_STEPS: Final = 200
 
 
-def variant_controls(variant: type[Variant], card: Card, preset: dict[str, Any]) -> dict[str, Any]:
-    """Draws the controls of a variant's parameters and returns its JSON form.
+class Panel:
+    """Draws controls, each under a key that is also its name in the URL, and notices what the URL asked for in vain.
 
-    Args:
-        variant: what is set.
-        card: of the model that it is set for.
-        preset: values to begin with, where a preset names this variant.
+    Attributes:
+        notices: one sentence for each setting in the URL that could not be used.
     """
-    st.caption(variant.summary)
-    values = {dial.name: control(dial, f"{variant.name}.{dial.name}", card, preset) for dial in dials_of(variant)}
-    return {"name": variant.name, **values}
 
+    def __init__(self, asked: Mapping[str, Sequence[str]]) -> None:
+        self._asked = dict(asked)
+        self._shown: set[str] = set()
+        self.notices: list[str] = []
 
-def control(dial: Dial, key: str, card: Card, preset: dict[str, Any]) -> Any:
-    """Draws one control, whose key is also its name in the URL, and returns its value."""
-    label = dial.name.replace("_", " ").capitalize() + (f" ({dial.unit})" if dial.unit else "")
-    common: dict[str, Any] = {"key": key, "help": dial.help, "bind": "query-params"}
-    start = preset.get(dial.name, dial.default)
-    match dial.kind:
-        case "choice":
-            return st.segmented_control(label, dial.choices, default=start, required=True, **common)
-        case "options" if dial.several:
-            begin = list(preset.get(dial.name, card.suggested(dial.of)))
-            return st.multiselect(label, card.options(dial.of), default=begin, **common)
-        case "options":
-            choices = card.options(dial.of)
-            begin = preset.get(dial.name, card.suggested(dial.of)[0])
-            return st.selectbox(label, choices, index=choices.index(begin), **common)
-    assert dial.low is not None and dial.high is not None, "a number is declared by `dial`"
-    if dial.kind == "integer":
-        return st.number_input(label, int(dial.low), int(dial.high), int(start), **common)
-    if dial.scale == "log":
-        return st.select_slider(label, log_steps(dial, start), value=start, **common)
-    return st.slider(label, dial.low, dial.high, float(start), step=(dial.high - dial.low) / 200, **common)
+    def choose(self, label: str, key: str, names: Sequence[str], start: str) -> str:
+        """One of several names."""
+        index = names.index(start) if start in names else 0
+        value = st.selectbox(label, names, index=index, key=key, bind="query-params", required=True)
+        return self._note(key, value or names[index], f"one of {', '.join(names)}")
+
+    def variant(self, variant: type[Variant], card: Card, begin: Mapping[str, Any]) -> dict[str, Any]:
+        """The controls of a variant's parameters; returns its JSON form.
+
+        Args:
+            variant: what is set.
+            card: of the model that it is set for.
+            begin: values to begin with instead of the defaults.
+        """
+        values = {dial.name: self.dial(dial, f"{variant.name}.{dial.name}", card, begin) for dial in dials_of(variant)}
+        return {"name": variant.name, **values}
+
+    def dial(self, dial: Dial, key: str, card: Card, begin: Mapping[str, Any]) -> Any:
+        """The control of one parameter; returns its value."""
+        label = dial.name.replace("_", " ").capitalize() + (f" ({dial.unit})" if dial.unit else "")
+        common: dict[str, Any] = {"key": key, "help": dial.help, "bind": "query-params"}
+        if dial.kind == "options":
+            return self._options(dial, label, card, begin, common)
+        start = begin.get(dial.name, dial.default)
+        if dial.kind == "choice":
+            value = st.segmented_control(label, dial.choices, default=start, required=True, **common)
+            return self._note(key, value, f"one of {', '.join(dial.choices)}")
+        assert dial.low is not None and dial.high is not None, "a number is declared by `dial`"
+        if dial.kind == "integer":
+            value = st.number_input(label, int(dial.low), int(dial.high), int(start), **common)
+        elif dial.scale == "log":
+            value = st.select_slider(label, log_steps(dial, start), value=start, **common)
+        else:
+            step = (dial.high - dial.low) / LINEAR_STEPS
+            value = st.slider(label, dial.low, dial.high, float(start), step=step, **common)
+        return self._note(key, value, f"between {dial.low:g} and {dial.high:g}")
+
+    def optional_number(self, label: str, key: str, high: float, placeholder: str, help: str) -> float | None:
+        """A number above 0 that may be left empty."""
+        value = st.number_input(
+            label,
+            0.0,
+            high,
+            None,
+            step=0.01,
+            format="%.3f",
+            key=key,
+            placeholder=placeholder,
+            help=help,
+            bind="query-params",
+        )
+        return self._note(key, value, f"a number between 0 and {high:g}") or None
+
+    def finish(self) -> None:
+        """Notices what is left of the URL: settings that nothing here goes by."""
+        for key in self._asked.keys() - self._shown:
+            self.notices.append(f"The link's setting '{key}' does not belong to what is shown; it is left out.")
+
+    def _options(self, dial: Dial, label: str, card: Card, begin: Mapping[str, Any], common: dict[str, Any]) -> Any:
+        choices, suggested = card.options(dial.of), card.suggested(dial.of)
+        if dial.several:
+            value = st.multiselect(label, choices, default=list(begin.get(dial.name, suggested)), **common)
+        else:
+            value = st.selectbox(label, choices, index=choices.index(begin.get(dial.name, suggested[0])), **common)
+        if dial.of == "heads":
+            st.caption(" · ".join(f"{group}: {', '.join(heads)}" for group, heads in card.head_groups.items()))
+        return self._note(common["key"], value, f"among {', '.join(choices)}")
+
+    def _note(self, key: str, value: Any, allowed: str) -> Any:
+        self._shown.add(key)
+        asked = self._asked.get(key)
+        if asked is not None and not _same(asked, value):
+            used = ", ".join(map(str, value)) if isinstance(value, list) else value
+            self.notices.append(
+                f"The link asks for {key} = {', '.join(asked)}, which must be {allowed}; "
+                f"{'nothing' if used is None else used} is used instead."
+            )
+        return value
 
 
 def log_steps(dial: Dial, start: float) -> list[float]:
     """Values of a logarithmic dial, with the one that it starts from among them."""
-    assert dial.low and dial.high
+    assert dial.low and dial.high, "a logarithmic dial has limits above 0"
     low, high = math.log(dial.low), math.log(dial.high)
     steps = {float(f"{math.exp(low + (high - low) * k / LOG_STEPS):.3g}") for k in range(LOG_STEPS + 1)}
     return sorted(steps | {start})
+
+
+def _same(asked: Sequence[str], value: Any) -> bool:
+    """Whether what stands in the URL is what the control shows."""
+    if isinstance(value, list):
+        return set(asked) == set(map(str, value))
+    try:
+        return float(asked[-1]) == float(value)
+    except (TypeError, ValueError):
+        return asked[-1] == str(value if value is not None else "")

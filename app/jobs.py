@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from app.snapshot import Message, Snapshot
+from app.snapshot import Message, Snapshot, announced
 from engine.dials import InputError
 from engine.runners.process import WorkerProcess
 from engine.spec import Experiment
@@ -27,15 +27,23 @@ KEPT: Final = 64
 RESTARTS: Final = 3
 """A worker that dies so often without telling of a new point in between is not started again."""
 
+GIVEN_UP: Final = {"status": "failed", "message": "The engine keeps stopping; the server's log tells why."}
+
 Listener = Callable[[], None]
 
 
 class Worker(Protocol):
     """What the manager needs of a worker; see `engine.runners.process`."""
 
-    def send(self, command: Message) -> None: ...
-    def events(self) -> Any: ...
-    def close(self) -> None: ...
+    def send(self, command: Message) -> None:
+        """Sends a command."""
+
+    def events(self) -> Iterator[Message]:
+        """What the worker tells, until it ends."""
+        ...
+
+    def close(self) -> None:
+        """Ends the worker."""
 
 
 @dataclass
@@ -56,6 +64,7 @@ class Job:
 
     @property
     def active(self) -> bool:
+        """Whether the worker has something to do for it."""
         return self.snapshot.get("status") in ("queued", "running")
 
 
@@ -109,8 +118,9 @@ class JobManager:
                 self._tell(job, {"status": "cancelled"})
 
     def leave(self, key: str, listener: Listener, opened: float) -> None:
-        """One who watched looks at another experiment now. With the last of them the job is dropped, unless it was opened
-        again meanwhile; what it measured is in the store."""
+        """One who watched looks at another experiment now. With the last of them the job is dropped, unless it was
+        opened again meanwhile; what it measured is in the store.
+        """
         with self._lock:
             self.unwatch(key, listener)
             job = self._jobs.get(key)
@@ -137,8 +147,7 @@ class JobManager:
             self._worker.close()
 
     def _begin(self, experiment: Experiment) -> Job:
-        fields = {"key": experiment.key, "status": "queued", "message": "", **self._greeting}
-        job = Job(experiment, Snapshot().updated({**fields, "rows": [None] * len(experiment.sweep_strengths)}))
+        job = Job(experiment, announced(experiment).updated(self._greeting))
         self._submit(job)
         return job
 
@@ -174,7 +183,7 @@ class JobManager:
         if self._deaths > RESTARTS:
             log.error("The worker died %d times in a row and is not started again.", self._deaths)
             for job in filter(lambda job: job.active, self._jobs.values()):
-                self._tell(job, {"status": "failed", "message": "The engine keeps stopping; the server's log tells why."})
+                self._tell(job, GIVEN_UP)
             return False
         log.warning("The worker died; another one goes on from what is stored.")
         self._worker = self._start_worker()

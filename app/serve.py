@@ -90,7 +90,7 @@ def check_port(port: int) -> None:
         try:
             probe.bind((ADDRESS, port))
         except OSError as error:
-            raise InputError(f"--port must be free, got {port} ({error.strerror}); choose another with --port.") from error
+            raise InputError(f"--port must be free, got {port} ({error.strerror}); choose another.") from error
 
 
 def _dotted(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

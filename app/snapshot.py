@@ -3,10 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from engine.spec import Experiment
+from engine.words import PENDING
+
 Message = dict[str, Any]
+
+
+def announced(experiment: Experiment) -> Snapshot:
+    """What can be said of an experiment before the engine has said anything."""
+    unknown = dict.fromkeys(("degraded_loss", "loss_delta", "effect", "chance", "margin"))
+    return Snapshot().updated(
+        {
+            "key": experiment.key,
+            "status": "queued",
+            "message": "",
+            "device": "",
+            "store": "",
+            "progress": {"done": 0, "total": 0, "seconds": 0},
+            "axis": asdict(experiment.degrader.axis(experiment.card)),
+            "text": {
+                "intervention": experiment.intervention.describe(),
+                "effect": experiment.behaviour.effect,
+                "degrader": experiment.degrader.name,
+            },
+            "reference": {**unknown, "retention_min": experiment.retention_min, "alpha": experiment.alpha},
+            "verdict": {**PENDING._asdict(), "regime": None},
+            "examples": [],
+            "rows": [None] * len(experiment.sweep_strengths),
+        }
+    )
 
 
 @dataclass(frozen=True)
@@ -19,7 +47,8 @@ class Snapshot:
 
     def updated(self, change: Message) -> Self:
         """The next version: fields replace fields; `rows` replaces all rows if it is a list, and single ones if it is
-        given by index."""
+        given by index.
+        """
         version = self.version + 1
         change = dict(change)
         changed_rows = change.pop("rows", {})

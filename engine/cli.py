@@ -16,7 +16,8 @@ from tqdm import tqdm
 from engine import discovery
 from engine.dials import InputError, dials_of
 from engine.discovery import Kind
-from engine.spec import Experiment, presets
+from engine.models.base import Model
+from engine.spec import Experiment, presets, read_variant
 
 INTERRUPTED = 130
 
@@ -32,7 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"regimescope: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nregimescope: stopped; what was measured is kept, the same command goes on from there.", file=sys.stderr)
+        print(
+            "\nregimescope: stopped; what was measured is kept, the same command goes on from there.", file=sys.stderr
+        )
         return INTERRUPTED
     return 0
 
@@ -63,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train an embedded model from its seed")
     train.add_argument("name", metavar="NAME", help="a model; see `regimescope list`")
-    train.add_argument("--out", type=Path, metavar="FOLDER", help="where the weights go; default: the model's own folder")
+    train.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="where the weights go; default: the model's own folder"
+    )
     train.set_defaults(run=_train)
 
     app = commands.add_parser("app", help="open the dashboard")
@@ -158,7 +163,8 @@ def _list(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    model = discovery.get("models", arguments.name)()
+    model = read_variant(arguments.name, "models")
+    assert isinstance(model, Model)
     folder = arguments.out or model.folder
     with tqdm(unit="step", disable=None) as bar:
 

@@ -29,6 +29,8 @@ class Variant(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: ClassVar[str]
+    summary: ClassVar[str]
+    """What it is or does, in one sentence for people."""
     version: ClassVar[int] = 1
 
     def to_json(self) -> dict[str, Any]:
@@ -74,19 +76,21 @@ def options(*, of: str, help: str) -> Any:
 
 def dials_of(variant: type[Variant]) -> tuple[Dial, ...]:
     """The declared parameters of a variant, in order."""
-    return tuple(_dial_of(name, field) for name, field in variant.model_fields.items())
+    return tuple(dial_of(variant, name) for name in variant.model_fields)
 
 
-def _dial_of(name: str, field: Any) -> Dial:
-    extra = field.json_schema_extra or {}
+def dial_of(declaring: type[BaseModel], name: str) -> Dial:
+    """One declared parameter."""
+    field = declaring.model_fields[name]
+    extra: Any = field.json_schema_extra or {}
+    common: dict[str, Any] = {"name": name, "help": field.description or ""}
     if "of" in extra:
-        several = get_origin(field.annotation) is tuple
-        return Dial(name=name, kind="options", of=extra["of"], several=several, help=field.description)
-    common = {"name": name, "default": field.default, "help": field.description or ""}
+        return Dial(kind="options", of=extra["of"], several=get_origin(field.annotation) is tuple, **common)
+    common["default"] = field.default
     if "scale" in extra:
         limits = {key: getattr(m, key) for m in field.metadata for key in ("ge", "le") if hasattr(m, key)}
         kind = "integer" if field.annotation is int else "number"
-        return Dial(kind=kind, low=limits["ge"], high=limits["le"], scale=extra["scale"], unit=extra["unit"], **common)
+        return Dial(kind=kind, low=limits["ge"], high=limits["le"], **extra, **common)
     choices = get_args(field.annotation)
     if not choices or not all(isinstance(value, str) for value in choices):
         raise TypeError(f"parameter '{name}' is declared by none of dial, choice and options; use one of them")
@@ -99,7 +103,9 @@ def explain(error: ValidationError, where: str) -> InputError:
     place = ".".join(str(part) for part in problem["loc"] if part != "function-before") or where
     kind, limits, got = problem["type"], problem.get("ctx", {}), problem["input"]
     if kind == "extra_forbidden":
-        return InputError(f"{where} has no parameter '{place}'; got {place} = {got!r}; leave it out or correct the name.")
+        return InputError(
+            f"{where} has no parameter '{place}'; got {place} = {got!r}; leave it out or correct the name."
+        )
     if kind == "missing":
         return InputError(f"{where} needs the parameter '{place}' and got none; add it.")
     if "ge" in limits or "le" in limits:

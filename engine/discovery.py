@@ -35,8 +35,6 @@ def find(kind: Literal["behaviours"]) -> dict[str, type[Behaviour]]: ...
 def find(kind: Literal["degraders"]) -> dict[str, type[Degrader]]: ...
 @overload
 def find(kind: Literal["interventions"]) -> dict[str, type[Intervention]]: ...
-@overload
-def find(kind: Kind) -> dict[str, type[Variant]]: ...
 @cache
 def find(kind: Kind) -> dict[str, type[Variant]]:
     """The variants of a kind by name, in alphabetical order."""
@@ -56,7 +54,9 @@ def get(kind: Kind, name: object) -> type[Variant]:
     """
     known = find(kind)
     if not isinstance(name, str) or name not in known:
-        raise InputError(f"{kind.removesuffix('s')} must be one of {', '.join(known)}, got {name!r}; choose one of them.")
+        raise InputError(
+            f"{kind.removesuffix('s')} must be one of {', '.join(known)}, got {name!r}; choose one of them."
+        )
     return known[name]
 
 

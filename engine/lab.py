@@ -38,6 +38,7 @@ class Lab:
         return list(self._pool.map(work, tasks))
 
     def close(self) -> None:
+        """Waits for what is under way and closes the store."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         self.store.close()
 

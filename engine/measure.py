@@ -30,15 +30,14 @@ Edits = Mapping[str, Edit]
 EXAMPLES = 2
 """Of so many items of each set every single loss is kept, to be shown."""
 
-Edits = Mapping[str, Edit]
-
 
 class Losses(NamedTuple):
     """What one run of one network says, in nats: the mean of every item, and the single losses of the first few (NaN
-    in slots that are not scored)."""
+    in slots that are not scored).
+    """
 
-    performance: Float[np.ndarray, "item"]
-    behaviour: Float[np.ndarray, "item"]
+    performance: Float[np.ndarray, " item"]
+    behaviour: Float[np.ndarray, " item"]
     performance_examples: Float[np.ndarray, "example slot"]
     behaviour_examples: Float[np.ndarray, "example slot"]
 
@@ -74,7 +73,7 @@ def run(
     """The last activation under each condition, with every stage before a condition's first edit computed only once."""
     trunk = dict(state)
     forks: dict[int, State] = {}
-    for position, stage in enumerate(stages):
+    for stage in stages:
         waiting = [i for i in range(len(conditions)) if i not in forks]
         for fork, own in forks.items():
             own[stage.site] = _step(stage, degraded, own, conditions[fork])
@@ -115,7 +114,7 @@ def _loss(
     return loss.masked_fill(~scored, torch.nan)
 
 
-def _item_means(losses: Float[np.ndarray, "item slot"], items: Items) -> Float[np.ndarray, "item"]:
+def _item_means(losses: Float[np.ndarray, "item slot"], items: Items) -> Float[np.ndarray, " item"]:
     # by `scored`, not by what is NaN: the loss of a network that has come apart must stay NaN
     return np.where(items.scored, losses, 0).sum(axis=1, dtype=np.float64) / items.scored.sum(axis=1)
 

@@ -22,6 +22,6 @@ def generator(*labels: int | str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=np.frombuffer(digest[:16], dtype=np.uint64)))
 
 
-def normal(shape: tuple[int, ...], *labels: int | str) -> Float[np.ndarray, "..."]:
+def normal(shape: tuple[int, ...], *labels: int | str) -> Float[np.ndarray, ...]:
     """Standard normal numbers of this shape, float32, for these labels."""
     return generator(*labels).standard_normal(shape, dtype=np.float32)

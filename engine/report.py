@@ -37,7 +37,7 @@ def table(analysis: Analysis) -> pd.DataFrame:
 
 
 def item_table(sweep: Sweep) -> pd.DataFrame:
-    """Per-item values, one row for each strength, draw, set and item: the value without the intervention and with it."""
+    """Per-item values, one row for each strength, draw, set and item: without the intervention and with it."""
     parts = []
     for index in range(len(sweep.strengths)):
         point = sweep.point(index)
@@ -82,10 +82,14 @@ def read(path: Path) -> tuple[Analysis, dict[str, Any]]:
     try:
         content = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"A result must be a Parquet file that `regimescope sweep` wrote, got {path} ({error}).") from error
+        raise InputError(
+            f"A result must be a Parquet file that `regimescope sweep` wrote, got {path} ({error})."
+        ) from error
     metadata = content.schema.metadata or {}
     if METADATA not in metadata or not set(COLUMNS) <= set(content.column_names):
-        raise InputError(f"A result must be written by `regimescope sweep`, got {path}, which is not; choose another file.")
+        raise InputError(
+            f"A result must be written by `regimescope sweep`, got {path}, which is not; choose another file."
+        )
     extra = json.loads(metadata[METADATA])
     rows = tuple(
         Row(

@@ -1,8 +1,8 @@
 """Sites: the named places of a network where activations are read and changed, and the stages between them.
 
-A network is a row of *stages*. Each stage writes one activation, its *site*, into the state, and the next stages read it
-from there. That is all a planner needs: to intervene at a site is to replace the activation after the stage that writes
-it, and whatever comes before can be shared. Site names are TransformerLens' hook points.
+A network is a row of *stages*. Each stage writes one activation, its *site*, into the state, and the next stages read
+it from there. That is all a planner needs: to intervene at a site is to replace the activation after the stage that
+writes it, and whatever comes before can be shared. Site names are TransformerLens' hook points.
 """
 
 from __future__ import annotations

@@ -37,7 +37,9 @@ def read_variant(value: object, kind: Kind) -> Variant:
         return value
     form = {"name": value} if isinstance(value, str) else value
     if not isinstance(form, Mapping):
-        raise InputError(f"{kind.removesuffix('s')} must be a name or an object with a name, got {value!r}; correct it.")
+        raise InputError(
+            f"{kind.removesuffix('s')} must be a name or an object with a name, got {value!r}; correct it."
+        )
     variant = discovery.get(kind, form.get("name"))
     try:
         return variant.model_validate({key: given for key, given in form.items() if key != "name"})
@@ -68,7 +70,10 @@ class Experiment(BaseModel):
     items: int = dial(256, low=1, high=1024, help="Items of the performance set, and as many of the behaviour set.")
     seed: int = dial(0, low=0, high=2**31 - 1, help="Seed of the degrader's noise.")
     margin: float | None = Field(
-        default=None, gt=0, le=100, description="Loss delta, in nats, that counts as no harm; none: 5 % of chance − L(0)."
+        default=None,
+        gt=0,
+        le=100,
+        description="Loss delta, in nats, that counts as no harm; none: 5 % of chance − L(0).",
     )
     retention_min: float = dial(0.5, low=0.05, high=1.0, help="Share of the effect that must be left.")
     alpha: float = dial(0.05, low=0.001, high=0.2, help="Error rate of every test.")
@@ -126,7 +131,9 @@ class Experiment(BaseModel):
     def _checked(self) -> Self:
         card = self.card
         if not self.behaviour.is_compatible(self.model):
-            raise InputError(f"behaviour {self.behaviour.name} does not exist in model {self.model.name}; choose another.")
+            raise InputError(
+                f"behaviour {self.behaviour.name} does not exist in model {self.model.name}; choose another."
+            )
         for variant in (self.degrader, self.intervention):
             if not variant.is_compatible(card):
                 raise InputError(f"{variant.name} cannot be applied to model {self.model.name}; choose another.")

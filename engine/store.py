@@ -1,8 +1,8 @@
 """Results on disk: one entry for each point and condition, keyed by the whole question, never a pickle.
 
-An entry is bytes that this module encodes: a JSON header with a checksum, then the arrays as `.npz`. An entry that can't
-be read is a miss and is computed again. Nothing is evicted: at the size limit new results are no longer kept, and the
-store says so.
+An entry is bytes that this module encodes: a JSON header with a checksum, then the arrays as `.npz`. An entry that
+can't be read is a miss and is computed again. Nothing is evicted: at the size limit new results are no longer kept, and
+the store says so.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sqlite3
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import diskcache
 import numpy as np
@@ -86,6 +86,7 @@ class Store:
         return self._disk.volume() if self._disk is not None else 0
 
     def close(self) -> None:
+        """Closes the database; the store can't be used after it."""
         if self._disk is not None:
             self._disk.close()
 
@@ -95,7 +96,7 @@ class Store:
         if self._disk is None:
             return None
         try:
-            return self._disk.get(key)
+            return cast("bytes | None", self._disk.get(key))
         except (OSError, sqlite3.Error, diskcache.Timeout, ValueError) as error:
             log.warning("Entry %s… of the store can't be read (%s); it is computed again.", key[:12], error)
             return None

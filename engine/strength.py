@@ -208,9 +208,8 @@ def _change(before: Values, after: Values) -> Values:
 
 def _gain(effect: CrossedMean, delta: CrossedMean, effect_0: CrossedMean, delta_0: CrossedMean) -> float:
     """The selectivity gain G; NaN where a ratio in it is undefined."""
-    if delta.mean == 0 or delta_0.mean == 0:
-        return math.nan
-    return abs(effect.mean) * abs(delta_0.mean) / (abs(delta.mean) * abs(effect_0.mean))
+    above, below = abs(effect.mean * delta_0.mean), abs(delta.mean * effect_0.mean)
+    return above / below if below > 0 and delta_0.mean != 0 else math.nan
 
 
 def _why_broken(means: Sequence[CrossedMean], means_0: Sequence[CrossedMean], criteria: Criteria) -> str:

@@ -1,4 +1,4 @@
-"""A sweep: every strength and draw of an experiment, coarse to fine, from the store where it can and computed where not.
+"""A sweep: every strength and draw of an experiment, coarse to fine, from the store or else computed.
 
 `Sweep` is resumable by construction: each point is stored as soon as it is measured, and what is stored is never
 measured again. It does one batch at a time, so whoever drives it stays in charge: cancelling is to stop calling `step`.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,9 @@ from engine.regime import Analysis, Criteria, Point, Row, margin_of, row, verdic
 from engine.spec import Experiment
 from engine.store import key_of
 
-class Place(NamedTuple):
+
+@dataclass(frozen=True)
+class Place:
     """One point of a sweep: which strength (by index) and which draw."""
 
     index: int
@@ -75,6 +78,7 @@ class Sweep:
 
     @property
     def finished(self) -> bool:
+        """Whether every point is there."""
         return not self._todo
 
     def focus(self, strength: float) -> None:

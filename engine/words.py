@@ -31,6 +31,9 @@ class Answer(NamedTuple):
     detail: str
 
 
+PENDING = Answer("pending", "pending", "Measuring the undegraded network…", "")
+
+
 def answer(experiment: Experiment, analysis: Analysis, confirmation: Confirmation | None, finished: bool) -> Answer:
     """Says what a curve says.
 
@@ -43,7 +46,7 @@ def answer(experiment: Experiment, analysis: Analysis, confirmation: Confirmatio
     verdict, rows = analysis.verdict, analysis.rows
     name = verdict.name
     if name == "pending":
-        return Answer(name, "pending", "Measuring the undegraded network…", "")
+        return PENDING
     subject = experiment.intervention.describe()
     detail = _at_regime(experiment, analysis) if verdict.regime else _why(rows)
     if finished and confirmation is not None:
@@ -61,10 +64,10 @@ def place(experiment: Experiment, strength: float) -> str:
 
 def _headline(name: str, subject: str, experiment: Experiment, analysis: Analysis) -> str:
     rows, regime = analysis.rows, analysis.verdict.regime
+    where = ""
     if regime:
-        where = _span(experiment, rows[regime[0]], rows[regime[1]])
         losses = " to ".join(f"{loss:.2f}" for loss in dict.fromkeys(analysis.verdict.losses or ()))
-        where = f"{where} (degraded loss {losses})"
+        where = f"{_span(experiment, rows[regime[0]], rows[regime[1]])} (degraded loss {losses})"
     match name:
         case "clean throughout":
             return f"{subject} is clean wherever the network works and the effect remains, undegraded too."

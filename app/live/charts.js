@@ -1,144 +1,73 @@
-// The two chart nodes: made once, updated in place for ever. The cursor is an element above them, so that moving it
-// draws nothing anew. Plotly's axis objects (`_fullLayout.xaxis`) are the only exact map between values and pixels.
+// The charts: fetches Plotly, and decides when to draw. Each figure has one page element for ever.
 
-import { toneOf } from "./chip.js";
-import { phaseFigure } from "./phase-figure.js";
-import { sweepFigure, wholeSpan } from "./sweep-figure.js";
-
-const CONFIG = { displayModeBar: false, doubleClick: "reset", showTips: false };
-const CLICK = 4; // pixels that a pointer may move in a click
+import { createPhase } from "./phase-chart.js";
+import { createSweep } from "./sweep-chart.js";
 
 /**
- * The three aligned charts with their cursor.
- * @param {object} Plotly
+ * @param {string} address of the Plotly bundle
  * @param {(part: string) => HTMLElement} part finds an element of explore.html by its data-part
- * @param {object} handlers
- * @param {(position: number) => void} handlers.onPick a click at a position of the axis
- * @param {AbortSignal} handlers.signal ends the listeners
+ * @param {object} options
+ * @param {(index: number) => void} options.onPick a click on a strength
+ * @param {() => number} options.restless milliseconds to wait before drawing, because the reader drags the dial
+ * @param {() => void} options.onFailure Plotly could not be loaded
+ * @param {AbortSignal} options.signal ends the listeners
  */
-export function createSweep(Plotly, part, { onPick, signal }) {
-  const node = part("sweep");
-  const cursor = part("cursor");
-  let shown = null; // snapshot and palette on the page
-  let position = 0;
+export function createCharts(address, part, { onPick, restless, onFailure, signal }) {
+  let figures = []; // none until Plotly is there
+  let sweep = null;
+  let wanted = null; // what to show
+  let drawn = []; // what the figures on screen were made from
+  let cursor = [0, null];
+  let waiting = 0;
 
-  const xaxis = () => node._fullLayout?.xaxis;
+  const resizing = new ResizeObserver(draw);
+  for (const name of ["sweep", "phase"]) resizing.observe(part(name));
+  import(address).then(create, onFailure);
 
-  function zoomed(snapshot) {
-    if (!shown || shown.snapshot?.key !== snapshot?.key) return null; // another experiment starts unzoomed
-    const range = xaxis().range;
-    return wholeSpan(snapshot).some((end, at) => Math.abs(end - range[at]) > 1e-6) ? range : null;
+  function create() {
+    if (signal.aborted) return;
+    const { Plotly } = window; // the bundle is a classic script, which leaves its one global here
+    sweep = createSweep(Plotly, part, { onPick, signal });
+    figures = [sweep, createPhase(Plotly, part, { onPick })];
+    moveCursor(...cursor);
+    draw();
   }
 
-  function draw(snapshot, palette) {
-    const span = zoomed(snapshot);
-    const { data, layout } = sweepFigure(snapshot, palette, { width: node.clientWidth, span });
-    Plotly.react(node, data, { ...layout, ...sizeOf(node) }, CONFIG);
-    if (!shown) node.on("plotly_relayout", () => draw(shown.snapshot, shown.palette));
-    shown = { snapshot, palette };
-    part("reset-zoom").hidden = !zoomed(snapshot);
-    node.setAttribute("aria-label", describe(snapshot));
-    moveCursor(position);
+  /** Bring the figures up to date once the dial rests, unless they are. */
+  function draw() {
+    clearTimeout(waiting);
+    if (!wanted || !figures.length) return;
+    if (restless()) {
+      waiting = setTimeout(draw, restless());
+      return;
+    }
+    const { snapshot, palette } = wanted;
+    const sizes = ["sweep", "phase"].flatMap((name) => [part(name).clientWidth, part(name).clientHeight]);
+    const source = [snapshot?.key, snapshot?.rows, snapshot?.verdict, snapshot?.reference, palette, ...sizes];
+    if (source.every((item, at) => item === drawn[at])) return;
+    drawn = source;
+    for (const figure of figures) figure.draw(snapshot, palette);
   }
 
-  function moveCursor(to) {
-    position = to;
-    if (!shown) return;
-    const axis = xaxis();
-    const across = axis.d2p(position);
-    const { t, h } = node._fullLayout._size;
-    cursor.hidden = !shown.snapshot?.rows.some(Boolean) || across < -1 || across > axis._length + 1;
-    cursor.style.transform = `translate(${axis._offset + across}px, ${t}px)`;
-    cursor.style.height = `${h}px`;
+  function moveCursor(position, reading) {
+    cursor = [position, reading];
+    for (const figure of figures) figure.moveCursor(position, reading);
   }
-
-  function pick(x) {
-    const axis = xaxis();
-    const across = x - axis._offset;
-    if (across >= 0 && across <= axis._length) onPick(axis.p2d(across));
-  }
-
-  function resetZoom() {
-    Plotly.relayout(node, { "xaxis.range": wholeSpan(shown.snapshot) });
-  }
-
-  onClick(node, pick, signal);
-  part("reset-zoom").addEventListener("click", resetZoom, { signal });
 
   return {
-    draw,
+    /** Show a snapshot (or null) in the colours of a palette. */
+    show(snapshot, palette) {
+      wanted = { snapshot, palette };
+      draw();
+    },
+    /** Move the cursor to a position of the axis, where `reading` was read; draws nothing. */
     moveCursor,
-    /** Save the charts as a picture. */
-    picture: (filename) => Plotly.downloadImage(node, { format: "png", filename, scale: 2, ...sizeOf(node) }),
-    close: () => Plotly.purge(node),
-  };
-}
-
-/**
- * The phase plane with a spot where the cursor is.
- * @param {object} Plotly
- * @param {(part: string) => HTMLElement} part finds an element of explore.html by its data-part
- * @param {object} handlers
- * @param {(position: number) => void} handlers.onPick a click on a strength
- */
-export function createPhase(Plotly, part, { onPick }) {
-  const node = part("phase");
-  const spot = part("spot");
-  let drawn = false;
-
-  return {
-    draw(snapshot, palette) {
-      const { data, layout } = phaseFigure(snapshot, palette);
-      Plotly.react(node, data, { ...layout, ...sizeOf(node) }, CONFIG);
-      if (!drawn) node.on("plotly_click", ({ points }) => onPick(points[0].customdata));
-      drawn = true;
-      node.setAttribute("aria-label", "Phase plane: absolute loss delta against the share of the effect that is left");
+    /** Save the three aligned charts as a picture. */
+    picture: (filename) => sweep?.picture(filename),
+    close() {
+      clearTimeout(waiting);
+      resizing.disconnect();
+      for (const figure of figures) figure.close();
     },
-    /** Move the spot to a reading; it stays at the edge where the reading lies beyond it. */
-    moveSpot(reading) {
-      const { loss_delta: cost, retention: kept } = reading?.row ?? {};
-      spot.hidden = !drawn || cost == null || kept == null;
-      if (spot.hidden) return;
-      const { xaxis, yaxis } = node._fullLayout;
-      const x = xaxis._offset + clamp(xaxis.d2p(Math.abs(cost)), xaxis._length);
-      const y = yaxis._offset + clamp(yaxis.d2p(kept), yaxis._length);
-      spot.style.transform = `translate(${x}px, ${y}px)`;
-      spot.dataset.tone = toneOf(reading.row.state);
-    },
-    close: () => Plotly.purge(node),
   };
-}
-
-/** What the charts say to those who cannot see them. */
-function describe(snapshot) {
-  if (!snapshot) return "Charts: nothing measured yet";
-  const done = snapshot.rows.filter(Boolean).length;
-  return (
-    `Three charts of loss delta, effect retained and degraded loss against ${snapshot.axis.title}: ` +
-    `${done} of ${snapshot.rows.length} strengths measured. ${snapshot.verdict.headline}`
-  );
-}
-
-/** Hear a click anywhere in a chart, told from a drag; Plotly swallows the browser's own click event. */
-function onClick(node, heard, signal) {
-  let down = null;
-  const press = (event) => (down = event.button === 0 ? event : null);
-  const forget = () => (down = null); // a touch that became a scroll
-  const release = (event) => {
-    if (!down) return;
-    const moved = Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY);
-    down = null;
-    if (moved < CLICK) heard(event.clientX - node.getBoundingClientRect().left);
-  };
-  node.addEventListener("pointerdown", press, { signal, capture: true });
-  window.addEventListener("pointerup", release, { signal, capture: true });
-  window.addEventListener("pointercancel", forget, { signal, capture: true });
-}
-
-function sizeOf(node) {
-  return { width: node.clientWidth, height: node.clientHeight };
-}
-
-function clamp(value, length) {
-  return Math.max(0, Math.min(length, value));
 }

@@ -1,7 +1,7 @@
 // The live component of Explore. Streamlit calls the default export at every change of its data, on the same page
 // elements; the first call builds the view, the others update it.
 
-import { createPhase, createSweep } from "./charts.js";
+import { createCharts } from "./charts.js";
 import { createDial } from "./dial.js";
 import { createFoot } from "./foot.js";
 import { createReadouts } from "./readouts.js";
@@ -33,52 +33,32 @@ export default function explore(component) {
 }
 
 /** Everything of one mounted component, wired together. */
-function createView(root, plotlyAddress) {
+function createView(root, plotly) {
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
   const ending = new AbortController(); // ends every listener
+  const { signal } = ending;
   let component = null;
   let turn = 0;
   let latest = null; // the newest snapshot of the experiment that is followed …
   let shown = null; // … and the one on screen
   let position = 0;
   let moved = false; // by the reader; until then the cursor goes where the verdict is
-  let connection = "";
+  let connection = ""; // as transport.js tells it; "" during the first attempt
   let palette = readTheme(root);
-  let charts = null;
   let frame = 0;
   let grace = 0;
-  let drawing = 0;
-  let trouble = ""; // why there are no charts
+  let broken = false; // no charts
 
   const readouts = createReadouts(part);
   const tokens = createTokens(part);
-  const dial = createDial(part("slider"), { onMove: moveTo, onCommit: commit, signal: ending.signal });
+  const dial = createDial(part("slider"), { onMove: moveTo, onCommit: commit, signal });
+  const charts = createCharts(plotly, part, { onPick: dial.pick, restless: dial.restless, onFailure: giveUp, signal });
   const foot = createFoot(part, {
     onCommand: (type) => tell({ type }),
-    onPicture: () => charts?.sweep.picture(`regimescope-${component.data.key.slice(0, 12)}`),
-    signal: ending.signal,
+    onPicture: () => charts.picture(`regimescope-${component.data.key.slice(0, 12)}`),
+    signal,
   });
   const transport = createTransport({ onMessage: receive, onState: connected });
-  const resizing = new ResizeObserver(draw);
-  for (const name of ["sweep", "phase"]) resizing.observe(part(name));
-  loadCharts();
-
-  async function loadCharts() {
-    try {
-      await import(plotlyAddress);
-    } catch {
-      trouble = "The charts could not be loaded; reload the page.";
-      renderSoon();
-      return;
-    }
-    if (ending.signal.aborted) return;
-    const { Plotly } = window; // the bundle is a classic script, which leaves its one global here
-    const onPick = (place) => dial.pick(Math.round(place));
-    const handlers = { onPick, signal: ending.signal };
-    charts = { sweep: createSweep(Plotly, part, handlers), phase: createPhase(Plotly, part, handlers) };
-    charts.sweep.moveCursor(position);
-    draw();
-  }
 
   function update(next) {
     const before = component;
@@ -89,7 +69,6 @@ function createView(root, plotlyAddress) {
       latest = null;
       moved = false;
       dial.settle();
-      clearTimeout(grace);
       grace = setTimeout(renderSoon, before ? GRACE : 0);
     }
     transport.follow(socket);
@@ -97,7 +76,7 @@ function createView(root, plotlyAddress) {
     const theme = readTheme(root);
     if (JSON.stringify(theme) !== JSON.stringify(palette)) {
       palette = theme;
-      draw();
+      charts.show(shown, palette);
     }
     return turn;
   }
@@ -111,12 +90,17 @@ function createView(root, plotlyAddress) {
     if (state === "poll") component.setStateValue("transport", "poll");
     connection = state;
     root.dataset.transport = state === "gone" ? "lost" : state;
-    foot.show(shown, connection, component.data.csv);
+    if (latest || state !== "socket") renderSoon(); // a new socket's first snapshot comes at once
   }
 
   /** Tell the server: over the WebSocket, or through Streamlit where there can be none. */
   function tell(message) {
     if (!transport.send(message) && connection === "poll") component.setTriggerValue("command", message);
+  }
+
+  function giveUp() {
+    broken = true;
+    renderSoon();
   }
 
   function renderSoon() {
@@ -128,21 +112,22 @@ function createView(root, plotlyAddress) {
     frame = 0;
     shown = latest;
     const count = shown ? measured(shown).length : 0;
+    const gone = connection === "gone";
     root.dataset.key = component.data.key;
     root.dataset.status = shown?.status ?? "pending";
     root.dataset.version = String(shown?.version ?? 0);
     root.dataset.n = String(count);
-    part("empty").textContent = trouble || (isOver(shown) ? "Nothing was measured." : "Waiting for the first measurement…");
-    part("empty").hidden = count > 0 && !trouble;
+    part("empty").textContent = emptyText(broken, gone || isOver(shown));
+    part("empty").hidden = count > 0 && !broken;
     dial.setAxis(shown?.rows.length ?? 0, shown?.verdict.regime);
     if (!moved) {
       position = restingPosition(shown);
       dial.place(position);
     }
-    readouts.showVerdict(shown);
+    readouts.showVerdict(shown, gone);
     foot.show(shown, connection, component.data.csv);
     showCursor();
-    draw();
+    charts.show(shown, palette);
   }
 
   /** What belongs to the cursor; this is all that a drag does, so it must stay cheap. */
@@ -151,21 +136,7 @@ function createView(root, plotlyAddress) {
     root.dataset.cursor = String(Math.round(100 * position) / 100);
     readouts.showReading(shown, reading);
     tokens.show(shown, shown && nearestMeasured(shown.rows, position));
-    charts?.sweep.moveCursor(position);
-    charts?.phase.moveSpot(reading);
-  }
-
-  /** Bring the charts up to date, once the dial rests. */
-  function draw() {
-    clearTimeout(drawing);
-    if (!charts) return;
-    if (dial.restless()) {
-      drawing = setTimeout(draw, dial.restless());
-      return;
-    }
-    charts.sweep.draw(shown, palette);
-    charts.phase.draw(shown, palette);
-    charts.phase.moveSpot(shown && readingAt(shown.rows, position));
+    charts.moveCursor(position, reading);
   }
 
   function moveTo(place) {
@@ -183,13 +154,10 @@ function createView(root, plotlyAddress) {
   function close() {
     ending.abort();
     transport.close();
-    resizing.disconnect();
+    charts.close();
     dial.settle();
     clearTimeout(grace);
-    clearTimeout(drawing);
     cancelAnimationFrame(frame);
-    charts?.sweep.close();
-    charts?.phase.close();
   }
 
   return { update, close, isLatest: (one) => one === turn };
@@ -198,4 +166,10 @@ function createView(root, plotlyAddress) {
 /** Whether no more measurements will come by themselves. */
 function isOver(snapshot) {
   return ["done", "cancelled", "failed"].includes(snapshot?.status);
+}
+
+/** What stands where curves would be. */
+function emptyText(broken, over) {
+  if (broken) return "The charts could not be loaded; reload the page.";
+  return over ? "Nothing was measured." : "Waiting for the first measurement…";
 }

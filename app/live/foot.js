@@ -2,10 +2,10 @@
 
 import { duration } from "./format.js";
 
-const CONNECTION = {
-  lost: "reconnecting…",
-  gone: "The server was restarted; reload to measure again.",
-};
+/** Said when the server does not know the experiment any more. */
+export const GONE = "The server was restarted; reload to measure again.";
+
+const CONNECTION = { lost: "reconnecting…", gone: GONE };
 
 /**
  * @param {(part: string) => HTMLElement} part finds an element of explore.html by its data-part

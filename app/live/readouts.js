@@ -1,6 +1,7 @@
 // What is said in words and numbers: the verdict, the state at the cursor, the five tiles.
 
 import { showChip, toneOf } from "./chip.js";
+import { GONE } from "./foot.js";
 import { halfWidth, number, percent, signed, times } from "./format.js";
 
 /**
@@ -23,9 +24,13 @@ export function createReadouts(part) {
   }
 
   return {
-    /** The banner: what can be said of the experiment as a whole. */
-    showVerdict(snapshot) {
-      const { name, tone, headline, detail } = verdictOf(snapshot);
+    /**
+     * The banner: what can be said of the experiment as a whole.
+     * @param {object|null} snapshot
+     * @param {boolean} gone whether the server does not know the experiment any more
+     */
+    showVerdict(snapshot, gone) {
+      const { name, tone, headline, detail } = verdictOf(snapshot, gone);
       part("verdict").dataset.tone = tone;
       showChip(part("verdict-chip"), name, tone);
       write(part("headline"), headline);
@@ -49,13 +54,14 @@ export function createReadouts(part) {
 }
 
 /** Name, tone and words of the banner. */
-function verdictOf(snapshot) {
+function verdictOf(snapshot, gone) {
+  const known = snapshot && snapshot.verdict.tone !== "pending";
+  if (gone && !known) return { name: "interrupted", tone: "pending", headline: GONE, detail: "" };
   const begun = snapshot?.rows.some(Boolean);
   const headline = begun ? "Looking for a clean regime…" : "Measuring the undegraded network…";
   const pending = { name: "measuring", tone: "pending", headline, detail: "" };
   if (!snapshot) return pending;
   const { status, message, verdict } = snapshot;
-  const known = verdict.tone !== "pending";
   if (status === "failed") {
     const rest = known ? `Up to there: ${verdict.headline}` : "";
     return { name: "failed", tone: "failed", headline: message || "The measurement failed.", detail: rest };

@@ -11,8 +11,9 @@ export function merge(snapshot, message) {
   const { type, rows, ...fields } = message;
   if (type === "snapshot") return { ...fields, rows };
   if (type !== "update" || !snapshot) return snapshot;
+  if (!rows) return { ...snapshot, ...fields };
   const merged = [...snapshot.rows];
-  for (const [index, row] of Object.entries(rows ?? {})) merged[Number(index)] = row;
+  for (const [index, row] of Object.entries(rows)) merged[Number(index)] = row;
   return { ...snapshot, ...fields, rows: merged };
 }
 

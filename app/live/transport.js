@@ -19,6 +19,7 @@ export function createTransport({ onMessage, onState }) {
   let failures = 0;
   let proven = false; // a WebSocket has been open on this page, so a failure is passing
   let hopeless = false;
+  let gone = false;
 
   function open() {
     const url = new URL(path, window.location.href);
@@ -34,7 +35,8 @@ export function createTransport({ onMessage, onState }) {
     own.onmessage = (event) => onMessage(JSON.parse(event.data));
     own.onclose = (event) => {
       socket = null;
-      if (event.code === UNKNOWN_JOB) return onState("gone");
+      gone = event.code === UNKNOWN_JOB;
+      if (gone) return onState("gone");
       if (openedAt !== null && performance.now() - openedAt > STEADY) failures = 0;
       failures += 1;
       hopeless = event.code === ORIGIN_REFUSED || (!proven && failures >= 2);
@@ -60,13 +62,14 @@ export function createTransport({ onMessage, onState }) {
   }
 
   return {
-    /** Follow the experiment at this path, and leave the one followed before. */
+    /** Follow the experiment at this path, and leave the one followed before; a job that was gone may be back. */
     follow(next) {
-      if (next === path) return;
+      if (next === path && !gone) return;
       send({ type: "leave" });
       drop();
       path = next;
       failures = 0;
+      gone = false;
       if (!hopeless) open();
     },
     /** Send a message; false where there is no open WebSocket. */

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
-from app import jobs
-from app.live import explore
+from app import jobs, live
+from app.jobs import Job
 from app.state import choose_experiment
 from engine.dials import InputError
 
+COMPONENT = "explore"
 POLL_SECONDS = 1.0
 
 
 def page() -> None:
-    """Draws the page: settings on the left, the live component beside them."""
+    """Draws the page: settings at the side, the live component in the middle."""
     try:
-        experiment = choose_experiment()
+        experiment, notices = choose_experiment()
         job = jobs.manager().open(experiment)
     except InputError as error:
         st.error(str(error))
         return
-    key = experiment.key
-    data = {
+    for notice in notices:
+        st.warning(notice)
+    polls = (st.session_state.get(COMPONENT) or {}).get("transport") == "poll"
+    st.fragment(_show, run_every=POLL_SECONDS if polls else None)(job)
+
+
+def _show(job: Job) -> None:
+    key = job.experiment.key
+    data: dict[str, Any] = {
         "key": key,
         "snapshot": job.snapshot.whole(),
         "socket": f"/api/jobs/{key}",
         "csv": f"/api/jobs/{key}/result.csv",
     }
-    explore(data, key="explore")
+    live.explore(data, key=COMPONENT)

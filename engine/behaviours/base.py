@@ -13,7 +13,7 @@ import numpy as np
 from engine.dials import Variant
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+    from jaxtyping import Bool, Int
 
     from engine.models.base import Model
 
@@ -36,7 +36,7 @@ class Items:
 
     @property
     def chance(self) -> float:
-        """Loss of the best input-independent predictor, nats: the entropy of the targets as an item's mean weighs them."""
+        """Loss of the best input-independent predictor, nats: the entropy of the targets, weighed as item means do."""
         weight = self.scored / self.scored.sum(axis=1, keepdims=True) / len(self)
         frequency = np.bincount(self.targets.ravel(), weight.ravel())
         seen = frequency[frequency > 0]
@@ -62,7 +62,8 @@ def items_where(tokens: Int[np.ndarray, "item pos"], wanted: Bool[np.ndarray, "i
 @dataclass(frozen=True)
 class Dataset:
     """What a behaviour measures on: the two sets share no item. `reference` is a third, disjoint set of plain
-    sequences [item, pos] on which an intervention may compute means and directions."""
+    sequences [item, pos] on which an intervention may compute means and directions.
+    """
 
     performance: Items
     behaviour: Items
@@ -82,7 +83,6 @@ class Dataset:
 class Behaviour(Variant):
     """What the network does that an intervention should change, beside what it otherwise does."""
 
-    summary: ClassVar[str]
     effect: ClassVar[str]
     """What an effect of +1 means, in words that follow a number: "nats lost on copied tokens"."""
     behaviour_item: ClassVar[str]
@@ -90,14 +90,16 @@ class Behaviour(Variant):
     performance_item: ClassVar[str]
     """What an item of the performance set is."""
 
+    @classmethod
     @abstractmethod
-    def is_compatible(self, model: Model) -> bool:
+    def is_compatible(cls, model: Model) -> bool:
         """Whether the behaviour exists in the model."""
 
     @abstractmethod
     def data(self, items: int) -> Dataset:
         """`items` performance items and as many behaviour items, the same at every call; a larger number extends a
-        smaller one."""
+        smaller one.
+        """
 
     @abstractmethod
     def show(self, token: int) -> str:

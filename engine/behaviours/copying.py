@@ -31,7 +31,8 @@ class Copying(Behaviour):
     behaviour_item: ClassVar[str] = "repeated block"
     performance_item: ClassVar[str] = "bigram chain"
 
-    def is_compatible(self, model: Model) -> bool:
+    @classmethod
+    def is_compatible(cls, model: Model) -> bool:
         return isinstance(model, induction.Induction)
 
     def data(self, items: int) -> Dataset:

@@ -26,7 +26,8 @@ class Axis:
 @dataclass(frozen=True)
 class Degraded:
     """A degraded network: its weights, and what is done to activations in every run of it (with the intervention and
-    without)."""
+    without).
+    """
 
     weights: Weights
     edits: dict[str, Edit] = field(default_factory=dict)
@@ -38,14 +39,14 @@ class Degrader(Variant):
     The same draw uses the same underlying noise at every strength (common random numbers).
     """
 
-    summary: ClassVar[str]
     strength: ClassVar[Dial]
     """The dial: its range, scale, unit and help."""
     random: ClassVar[bool]
     """Whether draws differ. A degrader without randomness has one draw."""
 
+    @classmethod
     @abstractmethod
-    def is_compatible(self, card: Card) -> bool:
+    def is_compatible(cls, card: Card) -> bool:
         """Whether the model can be degraded so."""
 
     @abstractmethod
@@ -83,5 +84,6 @@ def check_range(degrader: Degrader, strength: float) -> None:
     assert low is not None and high is not None, "a strength is declared by `dial`"
     if strength and not low <= strength <= high:
         raise InputError(
-            f"strength of {degrader.name} must be 0 or between {low:g} and {high:g}, got {strength:g}; choose one in range."
+            f"strength of {degrader.name} must be 0 or between {low:g} and {high:g}, got {strength:g}; "
+            "choose one in range."
         )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @final
 class Checkpoint(Degrader):
-    """The network as it was earlier in training; strength is the fraction of training taken away, 1 − step/last step."""
+    """The network as it was earlier in training; strength is the share of training taken away, 1 − step/last step."""
 
     name: ClassVar[str] = "checkpoint"
     summary: ClassVar[str] = "An earlier checkpoint of the same training run."
@@ -29,7 +29,8 @@ class Checkpoint(Degrader):
     )
     random: ClassVar[bool] = False
 
-    def is_compatible(self, card: Card) -> bool:
+    @classmethod
+    def is_compatible(cls, card: Card) -> bool:
         return len(card.steps) > 1
 
     def strengths(self, card: Card) -> tuple[float, ...]:
@@ -40,8 +41,9 @@ class Checkpoint(Degrader):
         if step not in card.steps:
             nearest = min(card.steps, key=lambda s: abs(s - step))
             raise InputError(
-                f"strength of checkpoint must be 1 − step/{card.steps[-1]} for one of the {len(card.steps)} saved steps, "
-                f"got {strength:g} (step {step}); the nearest is {1 - nearest / card.steps[-1]:.6g} (step {nearest})."
+                f"strength of checkpoint must be 1 − step/{card.steps[-1]} for one of the {len(card.steps)} saved "
+                f"steps, got {strength:g} (step {step}); the nearest is {1 - nearest / card.steps[-1]:.6g} "
+                f"(step {nearest})."
             )
 
     def unit(self, draw: int) -> int:

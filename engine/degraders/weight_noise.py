@@ -38,7 +38,8 @@ class WeightNoise(Degrader):
     )
     random: ClassVar[bool] = True
 
-    def is_compatible(self, card: Card) -> bool:
+    @classmethod
+    def is_compatible(cls, card: Card) -> bool:
         return True
 
     def strengths(self, card: Card) -> tuple[float, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from engine.dials import Variant
 from engine.sites import Edit
@@ -32,10 +32,9 @@ class Reference(Protocol):
 class Intervention(Variant):
     """Replaces activations at one or more sites."""
 
-    summary: ClassVar[str]
-
+    @classmethod
     @abstractmethod
-    def is_compatible(self, card: Card) -> bool:
+    def is_compatible(cls, card: Card) -> bool:
         """Whether any choice of the parameters makes sense on the model."""
 
     @abstractmethod

@@ -29,7 +29,9 @@ class HeadAblation(Intervention):
 
     heads: tuple[str, ...] = options(of="heads", help="The heads to ablate, as layer.head.")
     value: Literal["mean", "zero"] = choice("mean", help="What takes the place of a head's output.")
-    fit_on: FitOn = choice("degraded", help="The network whose mean is taken: the degraded one, or the original (frozen).")
+    fit_on: FitOn = choice(
+        "degraded", help="The network whose mean is taken: the degraded one, or the original (frozen)."
+    )
 
     @field_validator("heads")
     @classmethod
@@ -38,7 +40,8 @@ class HeadAblation(Intervention):
             raise ValueError("must name at least one head")
         return tuple(sorted(set(heads)))
 
-    def is_compatible(self, card: Card) -> bool:
+    @classmethod
+    def is_compatible(cls, card: Card) -> bool:
         return card.architecture.heads > 0
 
     def check(self, card: Card) -> None:

@@ -25,7 +25,8 @@ class RandomDirection(Intervention):
     coefficient: float = dial(1.0, low=-10.0, high=10.0, help="How many times that norm.")
     direction: int = dial(0, low=0, high=9_999, help="Number of the random direction; each is another sham.")
 
-    def is_compatible(self, card: Card) -> bool:
+    @classmethod
+    def is_compatible(cls, card: Card) -> bool:
         return bool(card.vectors)
 
     def check(self, card: Card) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @final
 class Steering(Intervention):
-    """Adds a coefficient times one of the model's vectors at every position of the vector's site (Turner et al. 2023)."""
+    """Adds a coefficient times one of the model's vectors at every position of its site (Turner et al. 2023)."""
 
     name: ClassVar[str] = "steering"
     summary: ClassVar[str] = "Adds a vector to the residual stream at every position."
@@ -22,7 +22,8 @@ class Steering(Intervention):
     vector: str = options(of="vectors", help="One of the directions that come with the model.")
     coefficient: float = dial(1.0, low=-10.0, high=10.0, help="How many times the vector is added.")
 
-    def is_compatible(self, card: Card) -> bool:
+    @classmethod
+    def is_compatible(cls, card: Card) -> bool:
         return bool(card.vectors)
 
     def check(self, card: Card) -> None:
@@ -41,6 +42,6 @@ def check_vector(intervention: str, vector: str, card: Card) -> None:
     """Refuses a vector that the model does not come with."""
     if vector not in card.vectors:
         raise InputError(
-            f"{intervention}: 'vector' must be one of {', '.join(card.vectors) or '(the model has none)'}, got '{vector}'; "
-            "choose one of them."
+            f"{intervention}: 'vector' must be one of {', '.join(card.vectors) or '(the model has none)'}, "
+            f"got '{vector}'; choose one of them."
         )

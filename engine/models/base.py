@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
@@ -71,8 +71,6 @@ class Card(BaseModel):
 
 class Model(Variant):
     """A network under study. A subclass declares where its weights come from and how they are made."""
-
-    summary: ClassVar[str]
 
     @property
     def folder(self) -> Path:

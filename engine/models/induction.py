@@ -30,7 +30,8 @@ BLOCK_LENGTHS: Final = (8, 31)
 
 class Text(NamedTuple):
     """Sequences of tokens [item, pos] and what each token is: `CHAIN` (follows its predecessor in the chain), `FRESH`
-    (cannot be predicted from the text so far), or `COPY` (repeats an earlier passage, beyond its first token)."""
+    (cannot be predicted from the text so far), or `COPY` (repeats an earlier passage, beyond its first token).
+    """
 
     tokens: Int[np.ndarray, "item pos"]
     roles: Int[np.ndarray, "item pos"]

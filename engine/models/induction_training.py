@@ -1,4 +1,4 @@
-"""Trains the `induction` model from its seed, finds its heads by score, and fits vectors that only look like a handle."""
+"""Trains the `induction` model, finds its heads by score, and fits vectors that only look like a handle."""
 
 from __future__ import annotations
 
@@ -65,18 +65,22 @@ def train(folder: Path, progress: Progress, steps: int = STEPS, shape: Architect
     card = Card(
         title="Induction: a two-layer attention-only transformer",
         recipe=(
-            f"AdamW {LEARNING_RATE:g}, warm-up {WARM_UP} steps, linear decay to 10 %, {BATCH} sequences a step, {steps:,} "
-            "steps; `regimescope train induction`"
+            f"AdamW {LEARNING_RATE:g}, warm-up {WARM_UP} steps, linear decay to 10 %, {BATCH} sequences a step, "
+            f"{steps:,} steps; `regimescope train induction`"
         ),
         seed=SEED,
-        data="Synthetic: two thirds a fixed bigram chain with a random name written in twice, one third repeated blocks",
+        data="Synthetic: two thirds a fixed bigram chain with a random name in it twice, one third repeated blocks",
         licence="MIT, as the code that generates it",
         architecture=shape,
         steps=(*checkpoints, steps),
         head_groups=head_groups(scores),
         vectors={name: sites.resid_post(layer) for layer, name in enumerate(vectors)},
         metrics={
-            **{f"{kind} score of head {head}": round(score, 3) for kind, by in scores.items() for head, score in by.items()},
+            **{
+                f"{kind} score of head {head}": round(score, 3)
+                for kind, by in scores.items()
+                for head, score in by.items()
+            },
             "parameters": float(sum(tensor.numel() for tensor in weights.values())),
         },
         sha256={name: file_hash(folder / name) for name in files},
@@ -114,10 +118,13 @@ def _optimise(
 
 def head_scores(shape: Architecture, weights: dict[str, Tensor]) -> dict[str, dict[str, float]]:
     """How much attention each head pays, on average over repeated blocks, to the previous token, and to the token after
-    the last occurrence of the present one (Olsson et al. 2022)."""
+    the last occurrence of the present one (Olsson et al. 2022).
+    """
     tokens = repeated_blocks(generator("induction", "scores"), PROBE_ITEMS).tokens
     offsets = np.stack([_lag(row) for row in tokens])
-    state = forward(transformer.stages(shape), weights, torch.from_numpy(tokens), read_everywhere(torch.from_numpy(tokens)))
+    state = forward(
+        transformer.stages(shape), weights, torch.from_numpy(tokens), read_everywhere(torch.from_numpy(tokens))
+    )
     scores: dict[str, dict[str, float]] = {"previous-token": {}, "induction": {}}
     for layer in range(shape.layers):
         pattern = transformer.pattern(weights, state, layer=layer, heads=shape.heads).numpy()
@@ -130,7 +137,7 @@ def head_scores(shape: Architecture, weights: dict[str, Tensor]) -> dict[str, di
     return scores
 
 
-def _lag(row: Int[np.ndarray, "pos"]) -> int:
+def _lag(row: Int[np.ndarray, " pos"]) -> int:
     """Length of the block that a sequence repeats."""
     return next(lag for lag in range(1, len(row)) if (row[lag:] == row[:-lag]).all())
 
@@ -147,9 +154,12 @@ def head_groups(scores: dict[str, dict[str, float]]) -> dict[str, tuple[str, ...
 
 def fit_vector(
     stages: tuple[sites.Stage, ...], weights: dict[str, Tensor], site: str, size: int
-) -> Float[Tensor, "d_model"]:
-    """A vector that, added at a site, makes copying worse by `VECTOR_EFFECT` nats: fitted on a few sequences to match an
-    effect, with no circuit in mind. It is the spurious competitor of the genuine handles."""
+) -> Float[Tensor, " d_model"]:
+    """A vector that, added at a site, makes copying worse by `VECTOR_EFFECT` nats.
+
+    It is fitted on a few sequences to match an effect, with no circuit in mind: the spurious competitor of the genuine
+    handles.
+    """
     text = repeated_blocks(generator("induction", "vectors"), PROBE_ITEMS)
     tokens, copied = torch.from_numpy(text.tokens), torch.from_numpy(text.roles[:, 1:] == COPY)
 

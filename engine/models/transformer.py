@@ -50,6 +50,7 @@ def stages(shape: Architecture) -> tuple[Stage, ...]:
 
 
 def embed(weights: Weights, state: State) -> Float[Tensor, "item pos d_model"]:
+    """Token and position embeddings."""
     tokens = state["tokens"]
     return F.embedding(tokens, weights["embed.W_E"]) + weights["pos_embed.W_pos"][: tokens.shape[1]]
 
@@ -57,6 +58,7 @@ def embed(weights: Weights, state: State) -> Float[Tensor, "item pos d_model"]:
 def attend(
     weights: Weights, state: State, *, layer: int, heads: int, last: bool
 ) -> Float[Tensor, "item query head d_head"]:
+    """What each head puts out; in the last layer only for the queries at the positions read."""
     at = f"blocks.{layer}.attn"
     x = _normed(weights, state, layer)
     if last:
@@ -81,6 +83,7 @@ def pattern(weights: Weights, state: State, *, layer: int, heads: int) -> Float[
 
 
 def project(weights: Weights, state: State, *, layer: int, last: bool) -> Float[Tensor, "item query d_model"]:
+    """The residual stream with the layer's heads added."""
     at = f"blocks.{layer}.attn"
     residual = state[sites.resid_pre(layer)]
     if last:
@@ -90,6 +93,7 @@ def project(weights: Weights, state: State, *, layer: int, last: bool) -> Float[
 
 
 def unembed(weights: Weights, state: State, *, layers: int) -> Float[Tensor, "item slot vocab"]:
+    """Logits at the positions read."""
     x = state[sites.resid_post(layers - 1)]
     x = F.layer_norm(x, x.shape[-1:], weights["ln_final.w"], weights["ln_final.b"])
     return x @ weights["unembed.W_U"] + weights["unembed.b_U"]
@@ -111,9 +115,10 @@ def linear(x: Tensor, weights: Weights, at: str, names: str) -> Tensor:
 
 
 def split(x: Float[Tensor, "item pos d_model"], heads: int) -> Float[Tensor, "item head pos d_head"]:
+    """Gives each head its share of the columns."""
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
 def at_slots(x: Tensor, read: Tensor) -> Tensor:
-    """x [item, pos, d] at the positions read [item, slot]: [item, slot, d]."""
+    """X [item, pos, d] at the positions read [item, slot]: [item, slot, d]."""
     return x.gather(1, read[..., None].expand(-1, -1, x.shape[-1]))

@@ -17,28 +17,16 @@ from engine.words import answer, place
 Message = dict[str, Any]
 
 CONDITIONS: Final = ("degraded", "intervened")
+LEAD: Final = 2
+"""Tokens shown before the first that is scored."""
+SHOWN: Final = 24
+"""Tokens shown of an item."""
 
 
 def opening(sweep: Sweep) -> Message:
-    """Everything about a sweep that does not change, and its rows, all still empty."""
-    asked = sweep.experiment
+    """The items that are shown, and rows that are all still empty."""
     return {
-        "axis": asdict(asked.degrader.axis(asked.card)),
-        "text": {
-            "intervention": asked.intervention.describe(),
-            "effect": asked.behaviour.effect,
-            "degrader": asked.degrader.name,
-        },
-        "examples": [
-            {
-                "title": title,
-                "kind": kind,
-                "tokens": [asked.behaviour.show(int(token)) for token in items.tokens[i, : _shown(items, i)]],
-                "scored": [bool(each) for each in _scored(items, i)],
-            }
-            for kind, title, items in _sets(sweep)
-            for i in range(min(EXAMPLES, len(items)))
-        ],
+        "examples": [_example(sweep, kind, title, items, i) for kind, title, items, i in _shown(sweep)],
         "rows": [None] * len(sweep.strengths),
         **progress(sweep),
     }
@@ -79,7 +67,13 @@ def _row(sweep: Sweep, index: int) -> Message:
     assert row is not None, "only strengths that changed are told"
     tick = asked.degrader.label(row.strength, asked.card)
     return finite(
-        {**asdict(row), "index": index, "label": place(asked, row.strength), "tick": tick, "examples": _losses(sweep, index)}
+        {
+            **asdict(row),
+            "index": index,
+            "label": place(asked, row.strength),
+            "tick": tick,
+            "examples": _losses(sweep, index),
+        }
     )
 
 
@@ -97,33 +91,42 @@ def _losses(sweep: Sweep, index: int) -> list[Message]:
     if runs is None:
         return []
     return [
-        {name: _per_token(getattr(run, f"{kind}_examples")[i], items, i) for name, run in zip(CONDITIONS, runs, strict=True)}
-        for kind, _, items in _sets(sweep)
-        for i in range(min(EXAMPLES, len(items)))
+        {
+            name: _per_token(getattr(run, f"{kind}_examples")[item], items, item)
+            for name, run in zip(CONDITIONS, runs, strict=True)
+        }
+        for kind, _, items, item in _shown(sweep)
     ]
 
 
-def _sets(sweep: Sweep) -> list[tuple[str, str, Items]]:
+def _shown(sweep: Sweep) -> list[tuple[str, str, Items, int]]:
+    """The items that are shown: of which kind, what they are called, and where they lie."""
     asked = sweep.experiment.behaviour
-    return [
+    sets = (
         ("behaviour", asked.behaviour_item, sweep.data.behaviour),
         ("performance", asked.performance_item, sweep.data.performance),
-    ]
+    )
+    return [(*each, item) for each in sets for item in range(min(EXAMPLES, len(each[-1])))]
 
 
-def _shown(items: Items, item: int) -> int:
-    """Tokens up to the last one that is scored."""
-    return int(items.read[item].max()) + 2
-
-
-def _scored(items: Items, item: int) -> np.ndarray:
-    scored = np.zeros(_shown(items, item), dtype=bool)
-    scored[items.read[item][items.scored[item]] + 1] = True
-    return scored
+def _example(sweep: Sweep, kind: str, title: str, items: Items, item: int) -> Message:
+    show = sweep.experiment.behaviour.show
+    return {
+        "title": title,
+        "kind": kind,
+        "tokens": [show(int(token)) for token in items.tokens[item, _window(items, item)]],
+        "scored": [loss is not None for loss in _per_token(np.zeros(items.read.shape[1]), items, item)],
+    }
 
 
 def _per_token(losses: np.ndarray, items: Items, item: int) -> list[float | None]:
     """Losses by token; null where none is read."""
-    by_token = np.full(_shown(items, item), np.nan)
+    by_token = np.full(items.tokens.shape[1], np.nan)
     by_token[items.read[item][items.scored[item]] + 1] = losses[items.scored[item]]
-    return [None if np.isnan(loss) else round(float(loss), 2) for loss in by_token]
+    return [None if np.isnan(loss) else round(float(loss), 2) for loss in by_token[_window(items, item)]]
+
+
+def _window(items: Items, item: int) -> slice:
+    """The tokens to show: from a little before the first that is scored."""
+    start = max(0, int(items.read[item][items.scored[item]].min()) + 1 - LEAD)
+    return slice(start, start + SHOWN)

@@ -19,6 +19,7 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
+        """The process' number."""
         return self._process.pid
 
     def send(self, command: dict[str, Any]) -> None:

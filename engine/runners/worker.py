@@ -5,8 +5,8 @@ are obeyed between batches; several sweeps take turns. When standard input close
 and so is the worker.
 
 Commands: `{"do": "start", "key", "experiment"}`, `{"do": "cancel", "key"}`, `{"do": "focus", "key", "strength"}`.
-Events: `{"event": "ready", "device", "store", "notice"}` and `{"event": "update", "key", …}`, whose other fields replace
-those of the sweep's snapshot; `rows` given by index replace single rows.
+Events: `{"event": "ready", "device", "store", "message"}` and `{"event": "update", "key", …}`, whose other fields
+replace those of the sweep's snapshot; `rows` given by index replace single rows.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Worker:
 
     @property
     def idle(self) -> bool:
+        """Whether there is nothing to do."""
         return not self._sweeps
 
     def greet(self) -> None:

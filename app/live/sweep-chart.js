@@ -1,0 +1,105 @@
+// The page element of the three aligned charts. The cursor is an element above it, so that moving it draws nothing
+// anew. Plotly's axis object (`_fullLayout.xaxis`) is the only exact map between positions and pixels, zoomed or not.
+
+import { measured } from "./snapshot.js";
+import { sweepFigure, wholeSpan } from "./sweep-figure.js";
+
+/** For both figures: no tool bar, and no answer to a double click (Plotly's goes back to the first range ever drawn). */
+export const CONFIG = { displayModeBar: false, doubleClick: false, showTips: false };
+
+const CLICK = 4; // pixels that a pointer may move in a click
+
+/**
+ * @param {object} Plotly
+ * @param {(part: string) => HTMLElement} part finds an element of explore.html by its data-part
+ * @param {object} options
+ * @param {(index: number) => void} options.onPick a click at, or near, a strength
+ * @param {AbortSignal} options.signal ends the listeners
+ */
+export function createSweep(Plotly, part, { onPick, signal }) {
+  const node = part("sweep");
+  const cursor = part("cursor");
+  let shown = null; // snapshot and palette on the page
+  let position = 0;
+
+  /** The part of the axis that is in view, or null for all of it. */
+  function zoomed(snapshot) {
+    if (!shown || shown.snapshot?.key !== snapshot?.key) return null; // another experiment starts unzoomed
+    const { range } = node._fullLayout.xaxis;
+    return wholeSpan(snapshot).some((end, at) => Math.abs(end - range[at]) > 1e-6) ? range : null;
+  }
+
+  function draw(snapshot, palette) {
+    const span = zoomed(snapshot);
+    const { data, layout } = sweepFigure(snapshot, palette, { width: node.clientWidth, span });
+    Plotly.react(node, data, { ...layout, ...sizeOf(node) }, CONFIG);
+    if (!shown) {
+      node.on("plotly_relayout", () => draw(shown.snapshot, shown.palette)); // zoomed, there is room for other ticks
+      node.on("plotly_doubleclick", resetZoom);
+    }
+    shown = { snapshot, palette };
+    part("reset-zoom").hidden = !zoomed(snapshot);
+    node.setAttribute("aria-label", describe(snapshot));
+    moveCursor(position);
+  }
+
+  function moveCursor(to) {
+    position = to;
+    if (!shown) return;
+    const { xaxis, _size: plot } = node._fullLayout;
+    const across = xaxis.d2p(position);
+    cursor.hidden = !shown.snapshot?.rows.some(Boolean) || across < -1 || across > xaxis._length + 1;
+    cursor.style.transform = `translate(${xaxis._offset + across}px, ${plot.t}px)`;
+    cursor.style.height = `${plot.h}px`;
+  }
+
+  function resetZoom() {
+    Plotly.relayout(node, { "xaxis.range": wholeSpan(shown.snapshot) });
+  }
+
+  function pick(x) {
+    const { xaxis } = node._fullLayout;
+    const across = x - xaxis._offset;
+    if (across >= 0 && across <= xaxis._length) onPick(Math.round(xaxis.p2d(across)));
+  }
+
+  onClick(node, pick, signal);
+  part("reset-zoom").addEventListener("click", resetZoom, { signal });
+
+  return {
+    draw,
+    moveCursor,
+    picture: (filename) => Plotly.downloadImage(node, { format: "png", filename, scale: 2, ...sizeOf(node) }),
+    close: () => Plotly.purge(node),
+  };
+}
+
+/** The size that a figure is to have, in pixels. */
+export function sizeOf(node) {
+  return { width: node.clientWidth, height: node.clientHeight };
+}
+
+/** What the charts say to those who cannot see them. */
+function describe(snapshot) {
+  if (!snapshot) return "Charts: nothing measured yet";
+  return (
+    `Three charts of loss delta, effect retained and degraded loss against ${snapshot.axis.title}: ` +
+    `${measured(snapshot).length} of ${snapshot.rows.length} strengths measured. ${snapshot.verdict.headline}`
+  );
+}
+
+/** Hear a click anywhere in a chart, told from a drag; Plotly swallows the browser's own click event. */
+function onClick(node, heard, signal) {
+  let down = null;
+  const press = (event) => (down = event.button === 0 ? event : null);
+  const forget = () => (down = null); // a touch that became a scroll
+  const release = (event) => {
+    if (!down) return;
+    const moved = Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY);
+    down = null;
+    if (moved < CLICK) heard(event.clientX - node.getBoundingClientRect().left);
+  };
+  node.addEventListener("pointerdown", press, { signal, capture: true });
+  window.addEventListener("pointerup", release, { signal, capture: true });
+  window.addEventListener("pointercancel", forget, { signal, capture: true });
+}
