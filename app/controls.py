@@ -30,7 +30,7 @@ class Panel:
     def choose(self, label: str, key: str, names: Sequence[str], start: str) -> str:
         """One of several names."""
         index = names.index(start) if start in names else 0
-        value = st.selectbox(label, names, index=index, key=key, bind="query-params", required=True)
+        value = st.selectbox(label, names, index=index, key=key, bind="query-params")
         return self._note(key, value or names[index], f"one of {', '.join(names)}")
 
     def variant(self, variant: type[Variant], card: Card, begin: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from app.snapshot import Message, Snapshot, announced
 from engine.dials import InputError
@@ -102,13 +102,14 @@ class JobManager:
                 job.listeners.add(listener)
             return job
 
-    def unwatch(self, key: str, listener: Listener) -> None:
+    def unwatch(self, key: str, listener: Listener | None) -> None:
         """Stops calling the listener. The job goes on: a closed tab cancels nothing."""
         with self._lock:
-            if job := self._jobs.get(key):
+            job = self._jobs.get(key)
+            if job is not None and listener is not None:
                 job.listeners.discard(listener)
 
-    def cancel(self, key: str, listener: Listener) -> None:
+    def cancel(self, key: str, listener: Listener | None) -> None:
         """One who watched wants it no more; the job stops with the last of them."""
         with self._lock:
             self.unwatch(key, listener)
@@ -135,6 +136,16 @@ class JobManager:
             if job is not None and not job.active:
                 self._tell(job, {"status": "queued", "message": ""})
                 self._submit(job)
+
+    def obey(self, key: str, command: Mapping[str, Any], listener: Listener | None = None) -> None:
+        """What a browser asks for, by WebSocket or, without a listener, through Streamlit; nonsense is left alone."""
+        match command:
+            case {"type": "cancel"}:
+                self.cancel(key, listener)
+            case {"type": "resume"}:
+                self.resume(key)
+            case {"type": "focus", "strength": int() | float() as strength}:
+                self.focus(key, strength)
 
     def focus(self, key: str, strength: float) -> None:
         """Puts a strength first in the job's queue."""

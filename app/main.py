@@ -6,5 +6,13 @@ import streamlit as st
 
 from app.pages import explore
 
+# Streamlit keeps room for a logo above the sidebar; the name stands there instead.
+SIDEBAR_STYLE = """<style>
+[data-testid=stSidebarHeader] { height: 2.25rem; margin-bottom: 0; padding-block: 0; }
+[data-testid=stSidebarUserContent] { padding-top: 0; }
+[data-testid=stSidebarUserContent] [data-testid=stVerticalBlock] { gap: 0.6rem; }
+</style>"""
+
 st.set_page_config(page_title="Regimescope", page_icon="◐", layout="wide")
+st.html(SIDEBAR_STYLE)
 st.navigation([st.Page(explore.page, title="Explore", url_path="explore", default=True)], position="top").run()

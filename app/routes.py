@@ -67,6 +67,11 @@ def same_origin(socket: WebSocket) -> bool:
 class _LiveFiles(StaticFiles):
     """Scripts that the browser asks about at every load, and files under a hash that it keeps."""
 
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        if not path.endswith((".js", ".css")):
+            return PlainTextResponse("Not found\n", status_code=404)
+        return await super().get_response(path, scope)
+
     def file_response(self, full_path: Any, stat_result: Any, scope: Scope, status_code: int = 200) -> Response:
         response = super().file_response(full_path, stat_result, scope, status_code)
         kept = "/vendor/" in scope["path"] and scope["query_string"]
@@ -135,27 +140,27 @@ class _Conversation:
             job = self._manager.get(self._key)
 
     async def _heed(self, text: str) -> None:
-        match _parsed(text):
-            case {"type": "cancel"}:
-                self._watching = False
-                self._manager.cancel(self._key, self._on_news)
-                await self._send({"type": "update", "status": "cancelled", "rows": {}})
-            case {"type": "resume"}:
-                if self._watch():
-                    self._manager.resume(self._key)
-            case {"type": "focus", "strength": int() | float() as strength}:
-                self._manager.focus(self._key, strength)
+        command = _parsed(text)
+        match command:
             case {"type": "leave"}:
                 self._manager.unwatch(self._key, self._on_news)
                 leave = self._manager.leave
                 self._loop.call_later(REOPENING, leave, self._key, self._on_news, self._opened)
+                return
+            case {"type": "cancel"}:
+                self._watching = False
+                await self._send({"type": "update", "status": "cancelled", "rows": {}})
+            case {"type": "resume"}:
+                self._watch()
+        self._manager.obey(self._key, command, self._on_news)
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self._socket.send_text(json.dumps(message, allow_nan=False))
 
 
-def _parsed(text: str) -> object:
+def _parsed(text: str) -> dict[str, Any]:
     try:
-        return json.loads(text)
+        command = json.loads(text)
     except json.JSONDecodeError:
-        return None
+        return {}
+    return command if isinstance(command, dict) else {}

@@ -14,6 +14,7 @@ Message = dict[str, Any]
 
 def announced(experiment: Experiment) -> Snapshot:
     """What can be said of an experiment before the engine has said anything."""
+    card, degrader, strengths = experiment.card, experiment.degrader, experiment.sweep_strengths
     unknown = dict.fromkeys(("degraded_loss", "loss_delta", "effect", "chance", "margin"))
     return Snapshot().updated(
         {
@@ -23,16 +24,17 @@ def announced(experiment: Experiment) -> Snapshot:
             "device": "",
             "store": "",
             "progress": {"done": 0, "total": 0, "seconds": 0},
-            "axis": asdict(experiment.degrader.axis(experiment.card)),
+            "strengths": strengths,
+            "axis": {**asdict(degrader.axis(card)), "ticks": [degrader.label(each, card) for each in strengths]},
             "text": {
                 "intervention": experiment.intervention.describe(),
                 "effect": experiment.behaviour.effect,
-                "degrader": experiment.degrader.name,
+                "degrader": degrader.name,
             },
             "reference": {**unknown, "retention_min": experiment.retention_min, "alpha": experiment.alpha},
             "verdict": {**PENDING._asdict(), "regime": None},
             "examples": [],
-            "rows": [None] * len(experiment.sweep_strengths),
+            "rows": [None] * len(strengths),
         }
     )
 

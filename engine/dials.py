@@ -100,18 +100,31 @@ def dial_of(declaring: type[BaseModel], name: str) -> Dial:
 def explain(error: ValidationError, where: str) -> InputError:
     """The first problem that pydantic found, as one sentence about a parameter of `where`."""
     problem = error.errors(include_url=False, include_context=True)[0]
+    kind, limits, got = problem["type"], problem.get("ctx", {}), shown(problem["input"])
+    if isinstance(limits.get("error"), InputError):
+        return limits["error"]  # a variant within an experiment: it has said all there is to say
     place = ".".join(str(part) for part in problem["loc"] if part != "function-before") or where
-    kind, limits, got = problem["type"], problem.get("ctx", {}), problem["input"]
     if kind == "extra_forbidden":
         return InputError(
-            f"{where} has no parameter '{place}'; got {place} = {got!r}; leave it out or correct the name."
+            f"{where} has no parameter {shown(place)}, got {got} for it; leave it out or correct the name."
         )
     if kind == "missing":
         return InputError(f"{where} needs the parameter '{place}' and got none; add it.")
     if "ge" in limits or "le" in limits:
         bound = f"at least {limits['ge']:g}" if "ge" in limits else f"at most {limits['le']:g}"
-        return InputError(f"{where}: '{place}' must be {bound}, got {got!r}; choose a value in range.")
-    if kind == "finite_number" or (isinstance(got, float) and not math.isfinite(got)):
-        return InputError(f"{where}: '{place}' must be a finite number, got {got!r}; give a number.")
+        return InputError(f"{where}: '{place}' must be {bound}, got {got}; choose a value in range.")
+    if kind == "finite_number":
+        return InputError(f"{where}: '{place}' must be a finite number, got {got}; give a number.")
+    if kind == "too_long":
+        return InputError(
+            f"{where}: '{place}' must have at most {limits['max_length']} entries, got {limits['actual_length']}; "
+            "leave some out."
+        )
     expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return InputError(f"{where}: '{place}' {expected}, got {got!r}; correct it.")
+    return InputError(f"{where}: '{place}' {expected}, got {got}; correct it.")
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: on one line, and shortened if it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"

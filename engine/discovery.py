@@ -14,7 +14,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Literal, overload
 
-from engine.dials import InputError, Variant
+from engine.dials import InputError, Variant, shown
 
 if TYPE_CHECKING:
     from engine.behaviours.base import Behaviour
@@ -55,7 +55,7 @@ def get(kind: Kind, name: object) -> type[Variant]:
     known = find(kind)
     if not isinstance(name, str) or name not in known:
         raise InputError(
-            f"{kind.removesuffix('s')} must be one of {', '.join(known)}, got {name!r}; choose one of them."
+            f"{kind.removesuffix('s')} must be one of {', '.join(known)}, got {shown(name)}; choose one of them."
         )
     return known[name]
 

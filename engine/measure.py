@@ -99,12 +99,14 @@ def _losses(
     stages: Sequence[Stage], degraded: Degraded, items: Items, conditions: Sequence[Edits]
 ) -> list[Float[np.ndarray, "item slot"]]:
     tokens, read, targets, scored = map(torch.from_numpy, (items.tokens, items.read, items.targets, items.scored))
-    tiles = []
-    for start in range(0, len(items), TILE):
-        tile = slice(start, start + TILE)
-        logits = run(stages, degraded, {"tokens": tokens[tile], "read": read[tile]}, conditions)
-        tiles.append([_loss(each, targets[tile], scored[tile]) for each in logits])
-    return [torch.cat(losses).numpy() for losses in zip(*tiles, strict=True)]
+    ends = read.amax(dim=1) + 1  # nothing after the last position read is needed, so items of one length run together
+    results = [torch.empty(targets.shape) for _ in conditions]
+    for tile in ends.argsort(stable=True).split(TILE):
+        end = int(ends[tile].max())
+        logits = run(stages, degraded, {"tokens": tokens[tile, :end], "read": read[tile]}, conditions)
+        for result, each in zip(results, logits, strict=True):
+            result[tile] = _loss(each, targets[tile], scored[tile])
+    return [result.numpy() for result in results]
 
 
 def _loss(

@@ -127,8 +127,9 @@ def verdict(rows: Sequence[Row], margin: float) -> Verdict:
         within = rows[run[0] : run[1] + 1]
         strengths = (within[0].strength, within[-1].strength)
         losses = (min(each.degraded_loss for each in within), max(each.degraded_loss for each in within))
-        low, high = losses
-        found = f"Clean from s = {strengths[0]:.3g} to {strengths[1]:.3g} (degraded loss {low:.3g} to {high:.3g} nats)"
+        at = f"from s = {strengths[0]:.3g} to {strengths[1]:.3g}" if len(within) > 1 else f"at s = {strengths[0]:.3g}"
+        nats = f"{losses[0]:.3g} to {losses[1]:.3g}" if len(within) > 1 else f"{losses[0]:.3g}"
+        found = f"Clean {at} (degraded loss {nats} nats)"
     if at_zero:
         found = f"Already clean at s = 0. {found}"
     return Verdict(name, f"{found}; {_because(name, rows)}", run, strengths, losses, at_zero)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidat
 from engine import discovery
 from engine.behaviours.base import Behaviour
 from engine.degraders.base import Degrader
-from engine.dials import InputError, Variant, dial, explain
+from engine.dials import InputError, Variant, dial, explain, shown
 from engine.discovery import Kind
 from engine.interventions.base import Intervention
 from engine.models.base import Card, Model
@@ -33,12 +33,12 @@ def read_variant(value: object, kind: Kind) -> Variant:
     Raises:
         InputError: no variant of this name, or a parameter that is not allowed.
     """
-    if isinstance(value, Variant):
+    if isinstance(value, Variant) and isinstance(value, discovery.get(kind, value.name)):
         return value
     form = {"name": value} if isinstance(value, str) else value
     if not isinstance(form, Mapping):
         raise InputError(
-            f"{kind.removesuffix('s')} must be a name or an object with a name, got {value!r}; correct it."
+            f"{kind.removesuffix('s')} must be a name or an object with a name, got {shown(value)}; correct it."
         )
     variant = discovery.get(kind, form.get("name"))
     try:
@@ -97,16 +97,17 @@ class Experiment(BaseModel):
     def from_json(cls, text: str | bytes) -> Self:
         """An experiment from JSON text; raises InputError as `read` does."""
         try:
-            return cls.read(json.loads(text))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            form = json.loads(text)
+        except (ValueError, RecursionError) as error:  # besides bad syntax, endless digits and endless nesting
             raise InputError(f"An experiment must be JSON, got text that is not ({error}); correct it.") from error
+        return cls.read(form)
 
     @classmethod
     def preset(cls, name: str) -> Self:
         """A preset by name; raises InputError if there is none."""
         known = presets()
         if name not in known:
-            raise InputError(f"preset must be one of {', '.join(known)}, got '{name}'; choose one of them.")
+            raise InputError(f"preset must be one of {', '.join(known)}, got {shown(name)}; choose one of them.")
         return cls.read(known[name]["experiment"])
 
     def to_json(self) -> str:

@@ -110,6 +110,13 @@ class Sweep:
         self.seconds += time.perf_counter() - started
         return self._judge({place.index for place in batch})
 
+    def run(self) -> Analysis:
+        """Does all that is left and returns what the sweep says."""
+        self.recall()
+        while not self.finished:
+            self.step()
+        return self.analysis()
+
     def analysis(self) -> Analysis:
         """Rows and verdict of what is measured so far."""
         if 0 not in self._rows:

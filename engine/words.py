@@ -48,6 +48,8 @@ def answer(experiment: Experiment, analysis: Analysis, confirmation: Confirmatio
     if name == "pending":
         return PENDING
     subject = experiment.intervention.describe()
+    if name == "unresolved" and not finished:
+        return Answer(name, "pending", "Measuring: nothing is resolved yet.", "")
     detail = _at_regime(experiment, analysis) if verdict.regime else _why(rows)
     if finished and confirmation is not None:
         detail += _confirmed(experiment, confirmation, rows)

@@ -14,7 +14,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-import streamlit as st
+from streamlit.components.v2 import component
 
 if TYPE_CHECKING:
     from streamlit.components.v2.bidi_component.state import ComponentResult
@@ -68,7 +68,7 @@ def _component() -> ComponentRenderer:
         "explore": f"/live/explore.js?v={_fingerprint()}",
         "plotly": f"/live/vendor/{vendored['file']}?v={vendored['sha256'][:12]}",
     }
-    return st.components.v2.component(
+    return component(
         "regimescope_explore",
         html=Template((FOLDER / "explore.html").read_text(encoding="utf-8")).substitute(addresses),
         css=(FOLDER / "explore.css").read_text(encoding="utf-8"),

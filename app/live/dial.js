@@ -33,6 +33,7 @@ export function createDial(slider, { onMove, onCommit, signal }) {
 
   /** Move to a strength, as the reader would. */
   function pick(position) {
+    if (slider.disabled) return;
     place(Math.max(0, Math.min(last(), position)));
     onMove(nearest());
     commitSoon();

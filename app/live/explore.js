@@ -147,8 +147,8 @@ function createView(root, plotly) {
 
   function commit(place) {
     moveTo(place);
-    const reading = shown && readingAt(shown.rows, place);
-    if (reading?.row.strength != null) tell({ type: "focus", strength: reading.row.strength });
+    const strength = shown?.strengths[Math.round(place)];
+    if (strength !== undefined) tell({ type: "focus", strength });
   }
 
   function close() {

@@ -24,20 +24,42 @@ export function hoverText(row, field, format) {
   return `<b>${plain(row.label)}</b><br>${format(row[field])}  (${ends})<br>${plain(row.state)}`;
 }
 
+/** The interval band as closed outlines, one for each run of neighbours that have an interval. */
+export function band(rows, field) {
+  const ends = (row) => [row[`${field}_low`], row[`${field}_high`]];
+  const outline = { x: [], y: [] };
+  let run = [];
+  const close = () => {
+    // A point without neighbours still shows its interval, as a thin box.
+    const box = [-0.12, 0.12].map((shift) => ({ ...run[0], index: run[0].index + shift }));
+    const points = run.length === 1 ? box : run;
+    const there = points.map((row) => [row.index, ends(row)[1]]);
+    const back = points.map((row) => [row.index, ends(row)[0]]).reverse();
+    for (const [x, y] of [...there, ...back, [null, null]]) {
+      outline.x.push(x);
+      outline.y.push(y);
+    }
+    run = [];
+  };
+  for (const row of rows) {
+    if (row[field] != null && ends(row).every((end) => end != null)) run.push(row);
+    else if (run.length) close();
+  }
+  if (run.length) close();
+  return outline;
+}
+
 /** A short text in the figure; `place` is Plotly's x, y, anchors and references. */
 export function note(text, colour, place) {
   return { text, showarrow: false, borderpad: 1, font: { size: 11, color: colour }, ...place };
 }
 
-/** Ticks at measured strengths, as many as have room side by side. */
-export function ticks(rows, pixelsPerStep) {
-  const widest = Math.max(1, ...rows.map((row) => row.tick.length));
-  const room = (0.62 * TICK_SIZE * widest + 12) / pixelsPerStep;
-  const chosen = [];
-  for (const row of rows) {
-    if (!chosen.length || row.index - chosen.at(-1).index >= room) chosen.push(row);
-  }
-  return { tickmode: "array", tickvals: chosen.map((row) => row.index), ticktext: chosen.map((row) => plain(row.tick)) };
+/** Ticks at strengths, given as text by index: as many as have room side by side. */
+export function ticks(labels, pixelsPerStep) {
+  const widest = Math.max(1, ...labels.map((label) => label.length));
+  const every = Math.max(1, Math.ceil((0.62 * TICK_SIZE * widest + 12) / pixelsPerStep));
+  const tickvals = labels.map((_, index) => index).filter((index) => index % every === 0);
+  return { tickmode: "array", tickvals, ticktext: tickvals.map((index) => plain(labels[index])) };
 }
 
 /** An axis; every colour is given, because Plotly's own are made for a white page. */

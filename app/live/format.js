@@ -1,7 +1,7 @@
 // Numbers as people read them. Everything takes null (undefined or not measured) and answers "–".
 
 const NONE = "–";
-const NARROW = "\u00a0"; // a space at which no line breaks
+const SPACE = "\u00a0"; // no line breaks at it
 
 /**
  * A number with about the same count of digits whatever its size: 2.81, 28.1, 281.
@@ -25,12 +25,12 @@ export function signed(x, decimals = 3) {
 
 /** A share as a percentage: 0.61 → "61 %". */
 export function percent(x) {
-  return x == null ? NONE : `${number(100 * x, 0)}${NARROW}%`;
+  return x == null ? NONE : `${number(100 * x, 0)}${SPACE}%`;
 }
 
 /** A ratio: 3.8 → "× 3.8". */
 export function times(x) {
-  return x == null ? NONE : `×${NARROW}${number(x, 1)}`;
+  return x == null ? NONE : `×${SPACE}${number(x, 1)}`;
 }
 
 /** Half the width of an interval, or null where it has an open or unknown end. */

@@ -108,54 +108,59 @@ function tileTexts(snapshot, reading) {
   const row = reading?.row ?? {};
   const reference = snapshot?.reference ?? {};
   const about = (text) => (reading && !reading.exact && text !== "–" ? `≈ ${text}` : text);
-  const spread = (field, decimals) => spreadOf(reading, field, decimals);
+  const spread = (field, decimals) => spreadOf(reading, field, decimals, reference.alpha);
   const { degraded_loss: loss, chance, loss_delta: delta, margin, retention_min: least } = reference;
   const noEffect = reading?.exact && row.retention == null;
   return {
     degraded_loss: {
       value: about(number(row.degraded_loss)),
-      note: snapshot ? `${number(loss)} undegraded · chance ${number(chance)}` : "",
+      note: snapshot ? beside(`${number(loss)} undegraded`, `chance ${number(chance)}`) : "",
       ...spread("degraded_loss", 2),
     },
     loss_delta: {
       value: about(signed(row.loss_delta)),
-      note: snapshot ? `${signed(delta)} undegraded · margin ±${number(margin, 3)}` : "",
+      note: snapshot ? beside(`${signed(delta)} undegraded`, `margin ±${number(margin, 3)}`) : "",
       ...spread("loss_delta", 3),
     },
     effect: { value: about(number(row.effect)), note: snapshot?.text.effect ?? "", ...spread("effect", 2) },
     retention: {
       value: about(percent(row.retention)),
       note: noEffect ? "no effect to retain" : least == null ? "" : `at least ${percent(least)} asked`,
-      ...(row.retention == null ? {} : shareSpread(reading)),
+      ...(row.retention == null ? {} : shareSpread(reading, reference.alpha)),
     },
     selectivity_gain: { value: about(times(row.selectivity_gain)), note: "cleaner than undegraded" },
   };
 }
 
+/** Two facts in one note, which may break between them only. */
+function beside(...facts) {
+  return facts.map((fact) => fact.replaceAll(" ", "\u00a0")).join(" · ");
+}
+
 /** "± …" of a measured row; a question mark where one measurement tells no spread. */
-function spreadOf(reading, field, decimals) {
+function spreadOf(reading, field, decimals, alpha) {
   const { row, exact } = reading ?? {};
   if (!exact || row[field] == null) return {};
   const half = halfWidth(row[`${field}_low`], row[`${field}_high`]);
-  return half == null ? unknownSpread(row) : { spread: `± ${number(half, decimals)}`, title: basis(row) };
+  return half == null ? unknownSpread(row) : { spread: `± ${number(half, decimals)}`, title: basis(row, alpha) };
 }
 
 /** The interval of a share, which is not symmetric. */
-function shareSpread(reading) {
+function shareSpread(reading, alpha) {
   const { row, exact } = reading;
   if (!exact) return {};
   const { retention_low: low, retention_high: high } = row;
   if (low == null || high == null) return unknownSpread(row);
-  return { spread: `${number(100 * low, 0)} to ${number(100 * high, 0)}`, title: basis(row) };
+  return { spread: `${number(100 * low, 0)} to ${number(100 * high, 0)}`, title: basis(row, alpha) };
 }
 
 function unknownSpread(row) {
-  const title = row.draws === 1 ? "One draw tells no interval: ask for more draws." : "There is no finite interval here.";
-  return { spread: "± ?", title };
+  const single = "One draw tells no interval: ask for more draws.";
+  return { spread: "± ?", title: row.draws === 1 ? single : "There is no finite interval here." };
 }
 
-function basis(row) {
-  return `Interval from ${row.items} items and ${row.draws === 1 ? "one draw" : `${row.draws} draws`}.`;
+function basis({ items, draws }, alpha) {
+  return `${percent(1 - 2 * alpha)} interval from ${items} items and ${draws === 1 ? "one draw" : `${draws} draws`}.`;
 }
 
 /** Set a text only when it is another, so that a screen reader hears changes alone. */

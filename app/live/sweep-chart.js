@@ -4,7 +4,7 @@
 import { measured } from "./snapshot.js";
 import { sweepFigure, wholeSpan } from "./sweep-figure.js";
 
-/** For both figures: no tool bar, and no answer to a double click (Plotly's goes back to the first range ever drawn). */
+/** For both figures: no tool bar, and not Plotly's double click, which goes back to the first range ever drawn. */
 export const CONFIG = { displayModeBar: false, doubleClick: false, showTips: false };
 
 const CLICK = 4; // pixels that a pointer may move in a click

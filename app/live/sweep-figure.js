@@ -1,6 +1,6 @@
 // The three aligned charts as plain Plotly data and layout, made from a snapshot. Nothing here touches the page.
 
-import { SYMBOLS, axis, hoverText, layout, note, plain, ticks, title } from "./figure-parts.js";
+import { SYMBOLS, axis, band, hoverText, layout, note, plain, ticks, title } from "./figure-parts.js";
 import { number, percent, signed } from "./format.js";
 import * as ranges from "./ranges.js";
 import { measured } from "./snapshot.js";
@@ -37,7 +37,7 @@ export function sweepFigure(snapshot, palette, { width, span }) {
       // On a touch screen a drag scrolls the page; a tap still moves the cursor.
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
       xaxis: axis(palette, {
-        ...ticks(rows, (width - margin.l - margin.r) / (to - from)),
+        ...ticks(snapshot?.axis.ticks ?? [], (width - margin.l - margin.r) / (to - from)),
         range: whole,
         anchor: "y3",
         title: title(axisTitle(snapshot, width), palette.muted, 8),
@@ -150,35 +150,12 @@ function traces({ id, field, colour, range, format }, rows, palette) {
   ];
 }
 
-/** The interval band as closed outlines, one for each run of neighbours that have an interval. */
-function band(rows, field) {
-  const ends = (row) => [row[`${field}_low`], row[`${field}_high`]];
-  const outline = { x: [], y: [] };
-  let run = [];
-  const close = () => {
-    // A point without neighbours still shows its interval, as a thin box.
-    const points = run.length === 1 ? [-0.12, 0.12].map((shift) => ({ ...run[0], index: run[0].index + shift })) : run;
-    const there = points.map((row) => [row.index, ends(row)[1]]);
-    const back = points.map((row) => [row.index, ends(row)[0]]).reverse();
-    for (const [x, y] of [...there, ...back, [null, null]]) {
-      outline.x.push(x);
-      outline.y.push(y);
-    }
-    run = [];
-  };
-  for (const row of rows) {
-    if (row[field] != null && ends(row).every((end) => end != null)) run.push(row);
-    else if (run.length) close();
-  }
-  if (run.length) close();
-  return outline;
-}
-
 /** The clean regime, shaded through all three charts. */
 function regimeMarks(regime, palette) {
   if (!regime) return { shapes: [], annotations: [] };
   const [first, last] = regime;
-  const area = { type: "rect", xref: "x", x0: first - 0.5, x1: last + 0.5, yref: "paper", y0: 0, y1: 1, layer: "below" };
+  const across = { xref: "x", x0: first - 0.5, x1: last + 0.5 };
+  const area = { type: "rect", ...across, yref: "paper", y0: 0, y1: 1, layer: "below" };
   const place = { x: (first + last) / 2, xref: "x", y: 1, yref: "paper", yanchor: "bottom" };
   return {
     shapes: [{ ...area, fillcolor: faded(palette.clean, 0.13), line: { width: 0 } }],
@@ -193,8 +170,8 @@ function valueAxis({ domain, range, tickformat }, palette) {
 /** The name of a panel beside its axis; notes rather than axis titles, so that the three stand in one line. */
 function panelTitle({ title: text, colour, domain }, left) {
   const y = (domain[0] + domain[1]) / 2;
-  const place = { y, yref: "paper", yanchor: "middle", x: 0, xref: "paper", xanchor: "center", xshift: 10 - left, textangle: -90 };
-  return { ...note(text, colour, place), font: { size: 12, color: colour } };
+  const place = { x: 0, xref: "paper", xanchor: "center", xshift: 10 - left, y, yref: "paper", yanchor: "middle" };
+  return { ...note(text, colour, place), textangle: -90, font: { size: 12, color: colour } };
 }
 
 function panelRange(rows, field, anchors, limits) {

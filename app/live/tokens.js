@@ -1,6 +1,7 @@
 // What the network does at one strength: example tokens, tinted by how badly each is predicted.
 
 const CONDITIONS = ["original", "degraded", "+ intervention"];
+const NOTHING = []; // one and the same list, so that it counts as drawn
 const FALLBACK_SCALE = 4; // nats at full tint where chance is unknown
 
 /**
@@ -9,7 +10,7 @@ const FALLBACK_SCALE = 4; // nats at full tint where chance is unknown
 export function createTokens(part) {
   let drawn = null; // the list of examples whose tokens are on the page
   let cells = []; // per example, per condition, per token
-  let shown = [];
+  let shown = []; // what the page was made from
 
   function draw(examples) {
     cells = [];
@@ -17,7 +18,7 @@ export function createTokens(part) {
     drawn = examples;
   }
 
-  /** One column a token, the three conditions below each other, so that a wrapped line still compares like with like. */
+  /** One column a token, the three conditions below each other: a wrapped line still compares like with like. */
   function drawExample(example) {
     const block = make("div", "rs-example");
     const caption = make("h4", "", example.title);
@@ -27,7 +28,12 @@ export function createTokens(part) {
     const grid = CONDITIONS.map(() => []);
     example.tokens.forEach((token, at) => {
       const column = make("div", example.scored[at] ? "rs-column rs-scored" : "rs-column");
-      for (const condition of grid) condition.push(column.appendChild(make("span", "", visible(token))));
+      for (const condition of grid) {
+        const cell = make("span", "", visible(token));
+        cell.role = "img"; // lets the label speak: token, condition, loss
+        condition.push(cell);
+        column.append(cell);
+      }
       line.append(column);
     });
     cells.push(grid);
@@ -41,19 +47,18 @@ export function createTokens(part) {
      * @param {object|null} row the strength to show
      */
     show(snapshot, row) {
-      const scale = snapshot?.reference.chance ?? FALLBACK_SCALE;
-      const examples = snapshot?.examples ?? [];
+      const examples = snapshot?.examples ?? NOTHING;
       const original = snapshot?.rows[0] ?? null;
-      const wanted = [examples, original, row, scale];
-      if (wanted.every((item, at) => item === shown[at])) return;
-      shown = wanted;
+      const scale = snapshot?.reference.chance ?? FALLBACK_SCALE;
+      const source = [examples, original, row, scale];
+      if (source.every((item, at) => item === shown[at])) return;
+      shown = source;
       if (examples !== drawn) draw(examples);
       part("where").textContent = row ? `at ${row.label}` : "";
-      part("scale").hidden = !examples.length;
-      part("scale").querySelector("output").textContent = `≥ ${scale.toFixed(1)} nats lost on a token; underlined: scored`;
+      part("scale").textContent = `≥ ${scale.toFixed(1)} nats of loss · underlined: scored`;
       examples.forEach((example, at) => {
-        const losses = [original?.examples?.[at]?.degraded, row?.examples?.[at]?.degraded, row?.examples?.[at]?.intervened];
-        losses.forEach((list, condition) => {
+        const here = row?.examples?.[at];
+        [original?.examples?.[at]?.degraded, here?.degraded, here?.intervened].forEach((list, condition) => {
           example.tokens.forEach((token, place) => {
             tint(cells[at][condition][place], token, list?.[place] ?? null, scale, CONDITIONS[condition]);
           });

@@ -26,10 +26,11 @@ def page() -> None:
     for notice in notices:
         st.warning(notice)
     polls = (st.session_state.get(COMPONENT) or {}).get("transport") == "poll"
-    st.fragment(_show, run_every=POLL_SECONDS if polls else None)(job)
+    st.fragment(_show, run_every=POLL_SECONDS if polls else None)(job, polls)
 
 
-def _show(job: Job) -> None:
+def _show(job: Job, polls: bool) -> None:
+    """The live component; while `polls`, Streamlit brings it what the WebSocket can't."""
     key = job.experiment.key
     data: dict[str, Any] = {
         "key": key,
@@ -37,4 +38,8 @@ def _show(job: Job) -> None:
         "socket": f"/api/jobs/{key}",
         "csv": f"/api/jobs/{key}/result.csv",
     }
-    live.explore(data, key=COMPONENT)
+    result = live.explore(data, key=COMPONENT)
+    if result.command:
+        jobs.manager().obey(key, result.command)
+    if result.transport == "poll" and not polls:
+        st.rerun()  # a fragment can't start to repeat itself

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 REFERENCE_ITEMS = 64
 SLOTS = 24
 DATA_SEED = 7
+BATCH = 256
 
 
 @final
@@ -36,9 +38,9 @@ class Copying(Behaviour):
         return isinstance(model, induction.Induction)
 
     def data(self, items: int) -> Dataset:
-        performance, behaviour, reference = (np.random.default_rng([DATA_SEED, part]) for part in range(3))
-        chain = induction.chain_with_names(performance, items)
-        blocks = induction.repeated_blocks(behaviour, items)
+        chain = _texts(induction.chain_with_names, 0, items)
+        blocks = _texts(induction.repeated_blocks, 1, items)
+        reference = np.random.default_rng([DATA_SEED, 2])
         copied = blocks.roles == induction.COPY
         return Dataset(
             performance=items_where(chain.tokens, chain.roles == induction.CHAIN, SLOTS),
@@ -48,3 +50,10 @@ class Copying(Behaviour):
 
     def show(self, token: int) -> str:
         return f"k{token:02d}"
+
+
+def _texts(make: Callable[[np.random.Generator, int], induction.Text], part: int, items: int) -> induction.Text:
+    """So many texts, in batches that have a seed each: a larger number extends a smaller one."""
+    batches = [make(np.random.default_rng([DATA_SEED, part, i]), BATCH) for i in range(-(-items // BATCH))]
+    tokens, roles = (np.concatenate(arrays)[:items] for arrays in zip(*batches, strict=True))
+    return induction.Text(tokens, roles)

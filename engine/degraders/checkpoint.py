@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, final
 
-from engine.degraders.base import Axis, Degraded, Degrader
+from engine.degraders.base import Axis, Degraded, Degrader, check_range
 from engine.dials import Dial, InputError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Checkpoint(Degrader):
         return tuple(1 - step / card.steps[-1] for step in reversed(card.steps))
 
     def check(self, strength: float, card: Card) -> None:
+        check_range(self, strength)
         step = self.step(strength, card)
         if step not in card.steps:
             nearest = min(card.steps, key=lambda s: abs(s - step))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, final
 
-import numpy as np
-
 from engine.degraders.base import Axis, Degraded, Degrader, check_range
 from engine.dials import Dial
 from engine.randomness import normal
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
     from engine.models.base import Card
     from engine.models.network import Network
 
-LOWEST, HIGHEST, POINTS = 0.02, 0.6, 16
+STRENGTHS = (0.0, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
 
 
 @final
@@ -43,7 +41,7 @@ class WeightNoise(Degrader):
         return True
 
     def strengths(self, card: Card) -> tuple[float, ...]:
-        return (0.0, *(float(f"{s:.3g}") for s in np.geomspace(LOWEST, HIGHEST, POINTS)))
+        return STRENGTHS
 
     def check(self, strength: float, card: Card) -> None:
         check_range(self, strength)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, final
 from pydantic import field_validator
 
 from engine import sites
-from engine.dials import InputError, choice, options
+from engine.dials import InputError, choice, options, shown
 from engine.interventions.base import FitOn, Intervention, Reference
 from engine.sites import Edit
 
@@ -49,7 +49,7 @@ class HeadAblation(Intervention):
         for head in self.heads:
             if head not in known:
                 raise InputError(
-                    f"head-ablation: 'heads' must be among {known[0]} … {known[-1]} (layer.head), got '{head}'; "
+                    f"head-ablation: 'heads' must be among {known[0]} … {known[-1]} (layer.head), got {shown(head)}; "
                     "choose heads that the model has."
                 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, final
 
-from engine.dials import InputError, dial, options
+from engine.dials import InputError, dial, options, shown
 from engine.interventions.base import Intervention, Reference
 from engine.sites import Edit
 
@@ -43,5 +43,5 @@ def check_vector(intervention: str, vector: str, card: Card) -> None:
     if vector not in card.vectors:
         raise InputError(
             f"{intervention}: 'vector' must be one of {', '.join(card.vectors) or '(the model has none)'}, "
-            f"got '{vector}'; choose one of them."
+            f"got {shown(vector)}; choose one of them."
         )

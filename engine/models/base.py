@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.dials import InputError, Variant
 
@@ -81,14 +81,21 @@ class Model(Variant):
         """The model's card.
 
         Raises:
-            InputError: the model has not been trained here.
+            InputError: the model has not been trained here, or its card is damaged.
         """
         path = self.folder / "card.json"
         if not path.is_file():
             raise InputError(
                 f"model '{self.name}' has no weights in {self.folder}; train it with `regimescope train {self.name}`."
             )
-        return Card.model_validate_json(path.read_bytes())
+        try:
+            return Card.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            problem = error.errors(include_url=False)[0]["msg"]
+            raise InputError(
+                f"{path} must be the card of a trained model, got a file that is not ({problem}); restore it or train "
+                f"the model again with `regimescope train {self.name}`."
+            ) from error
 
     @abstractmethod
     def load(self) -> Network:

@@ -94,7 +94,7 @@ class Worker:
 
     def _store(self) -> dict[str, str]:
         store = self._lab.store
-        size = "results not kept" if store.notice else f"store {store.volume() / 1e6:,.0f} MB"
+        size = "results not kept" if store.notice else f"store {store.volume() / 1e6:,.1f} MB"
         return {"store": size, "message": store.notice}
 
 

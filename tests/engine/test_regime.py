@@ -404,6 +404,7 @@ def test_persistence_is_told_in_strength_and_in_degraded_loss_that_need_not_be_m
     assert verdict.strengths == (0.1, 0.3)
     assert verdict.losses == pytest.approx((1.2, 1.8))
     assert "from s = 0.1 to 0.3 (degraded loss 1.2 to 1.8 nats)" in verdict.sentence
+    assert "Clean at s = 0.1 (degraded loss 1.5 nats)" in analyse(points[:2], CRITERIA).verdict.sentence
 
 
 def test_points_come_in_any_order_and_rows_can_be_renewed_one_by_one() -> None:

@@ -1,0 +1,104 @@
+"""The interventions of the `induction` model side by side: two Markdown tables.
+
+`python -m examples.induction_table` prints, for each intervention, first the verdict of its whole curve on both dials,
+then loss delta / effect at chosen strengths, in nats, each with the half-width of its 90 % interval, the degraded loss L
+and the state. It uses the dashboard's store, so a second run only reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.lab import Lab
+from engine.models.base import Card
+from engine.models.induction import Induction
+from engine.regime import Analysis, Row
+from engine.spec import Experiment
+from engine.store import Store, default_folder
+from engine.sweep import Sweep
+from engine.words import place
+
+STEPS = (1200, 600)
+NOISES = (0.1, 0.2)
+DRAWS = 16
+SHAMS = 3
+
+Form = Mapping[str, Any]
+
+
+def main() -> None:
+    """Prints both tables."""
+    lab = Lab(Store(default_folder()))
+    card = Induction().card()
+    interventions = _interventions(card)
+
+    print("| intervention | E(0) | checkpoint | weight noise |\n|---|---|---|---|")
+    for title, intervention in interventions.items():
+        curves = {dial: _sweep(lab, intervention, {"degrader": dial}) for dial in ("checkpoint", "weight-noise")}
+        effect = next(iter(curves.values()))[1].rows[0].effect
+        _print_row(title, f"{effect:.2f}", *(_curve(*curve) for curve in curves.values()))
+
+    print()
+    heads = ["undegraded", *(f"step {step:,}" for step in STEPS), *(f"weight noise {noise}" for noise in NOISES)]
+    print("| intervention | " + " | ".join(heads) + " |\n|---" + "|---" * len(heads) + "|")
+    steps = {"degrader": "checkpoint", "strengths": [1 - step / card.steps[-1] for step in STEPS]}
+    noises = {"degrader": "weight-noise", "strengths": NOISES, "draws": DRAWS}
+    for title, intervention in interventions.items():
+        checkpoints, noise = (_sweep(lab, intervention, dial)[1].rows for dial in (steps, noises))
+        _print_row(title, *map(_cell, (*checkpoints, *noise[1:])))
+    lab.close()
+
+
+def _interventions(card: Card) -> dict[str, Form]:
+    previous, induction = card.head_groups["previous-token"], card.head_groups["induction"][:2]
+    vectors = {f"{vector} (spurious)": {"name": "steering", "vector": vector} for vector in card.vectors}
+    shams = {
+        f"random vector {number} as long as {next(iter(card.vectors))} (sham)": {
+            "name": "random-direction",
+            "vector": next(iter(card.vectors)),
+            "direction": number,
+        }
+        for number in range(SHAMS)
+    }
+    return {
+        "previous-token heads, mean": {"name": "head-ablation", "heads": previous},
+        "previous-token heads, mean of the original": {
+            "name": "head-ablation",
+            "heads": previous,
+            "fit_on": "original",
+        },
+        "previous-token heads, zero": {"name": "head-ablation", "heads": previous, "value": "zero"},
+        "two strongest induction heads, mean": {"name": "head-ablation", "heads": induction},
+        **vectors,
+        **shams,
+        "identity": {"name": "identity"},
+    }
+
+
+def _sweep(lab: Lab, intervention: Form, dial: Form) -> tuple[Experiment, Analysis]:
+    form = {"model": "induction", "behaviour": "copying", "intervention": intervention, **dial}
+    experiment = Experiment.read(form)
+    return experiment, Sweep(experiment, lab).run()
+
+
+def _curve(experiment: Experiment, analysis: Analysis) -> str:
+    verdict = analysis.verdict
+    if verdict.strengths is None or verdict.losses is None:
+        return verdict.name
+    ends = " to ".join(dict.fromkeys(place(experiment, strength) for strength in verdict.strengths))
+    return f"**{verdict.name}**, {ends}, L {verdict.losses[0]:.2f} to {verdict.losses[1]:.2f}"
+
+
+def _cell(row: Row) -> str:
+    delta = f"{row.loss_delta:+.3f} ± {(row.loss_delta_high - row.loss_delta_low) / 2:.3f}"
+    effect = f"{row.effect:.2f} ± {(row.effect_high - row.effect_low) / 2:.2f}"
+    return f"{delta} / {effect} (L {row.degraded_loss:.2f}, {row.state})"
+
+
+def _print_row(*cells: str) -> None:
+    print("| " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Draws the pictures of the README: `python -m examples.screenshots` photographs the default experiment."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.browser import browser, server
+
+FOLDER = Path(__file__).parents[1] / "assets"
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+WIDTHS = {"": 1440, "-narrow": 420}
+
+
+def main() -> None:
+    """Writes `explore-light.png`, `explore-dark.png` and their narrow versions."""
+    with tempfile.TemporaryDirectory() as cache, server(Path(cache)) as running, browser() as chromium:
+        for scheme in SCHEMES:
+            for suffix, width in WIDTHS.items():
+                page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+                page.goto(running.address)
+                page.wait_for_selector(".rs-explore[data-status=done]", timeout=120_000)
+                page.wait_for_timeout(1000)  # the charts' last transition
+                page.screenshot(path=FOLDER / f"explore-{scheme}{suffix}.png")
+                page.close()
+
+
+if __name__ == "__main__":
+    main()

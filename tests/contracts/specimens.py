@@ -1,0 +1,127 @@
+"""Variants as the contracts need them: with their defaults, with other values, and in an experiment that makes sense."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine import discovery
+from engine.behaviours.base import Behaviour, Dataset
+from engine.dials import Variant, dials_of
+from engine.discovery import Kind
+from engine.measure import Losses
+from engine.models.base import Card, Model
+from engine.models.network import Network
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+EVERY = [(kind, variant) for kind in KINDS for variant in discovery.find(kind).values()]
+IDS = [f"{kind}/{variant.name}" for kind, variant in EVERY]
+
+
+@cache
+def models() -> tuple[Model, ...]:
+    """Every model; the one that is quick to run comes first."""
+    names = sorted(discovery.find("models"), key=lambda name: name != "induction")
+    return tuple(discovery.find("models")[name]() for name in names)
+
+
+def home(kind: Kind, variant: type[Variant]) -> Model:
+    """A model that a variant goes with."""
+    if kind == "models":
+        return next(model for model in models() if isinstance(model, variant))
+    return next(model for model in models() if _fits(kind, variant, model))
+
+
+def _fits(kind: Kind, variant: type[Variant], model: Model) -> bool:
+    known: Any = variant  # each kind but models has `is_compatible`
+    return known.is_compatible(model if kind == "behaviours" else model.card())
+
+
+def usual(variant: type[Variant], card: Card, **changed: object) -> Any:
+    """A variant with its defaults, and with what the card suggests where a parameter has none."""
+    given: dict[str, object] = {}
+    for dial in dials_of(variant):
+        if dial.kind == "options":
+            suggested = card.suggested(dial.of)
+            given[dial.name] = suggested if dial.several else suggested[0]
+    return variant.model_validate(given | changed)
+
+
+def variations(variant: type[Variant], card: Card) -> Iterator[Any]:
+    """A variant with its defaults, then with one parameter at a time at every other value of interest."""
+    yield usual(variant, card)
+    for dial in dials_of(variant):
+        values: tuple[Any, ...]
+        if dial.kind == "options":
+            values = tuple((each,) if dial.several else each for each in card.options(dial.of))
+            values += (card.options(dial.of),) if dial.several else ()
+        elif dial.kind == "choice":
+            values = dial.choices
+        else:
+            assert dial.low is not None
+            assert dial.high is not None
+            values = (int(dial.low), int(dial.high)) if dial.kind == "integer" else (dial.low, dial.high)
+        for value in values:
+            yield usual(variant, card, **{dial.name: value})
+
+
+def experiment_form(kind: Kind, variant: Variant, model: Model) -> dict[str, Any]:
+    """The JSON form of an experiment that has the variant in its place."""
+    form: dict[str, Any] = {"model": model.to_json(), "items": 4}
+    for other in KINDS[1:]:
+        fitting = next(each for each in discovery.find(other).values() if _fits(other, each, model))
+        form[other.removesuffix("s")] = usual(fitting, model.card()).to_json()
+    return form | {kind.removesuffix("s"): variant.to_json()}
+
+
+@cache
+def loaded(model: Model) -> Network:
+    """A model's network, loaded once."""
+    return model.load()
+
+
+@cache
+def some_data(model: Model, items: int) -> Dataset:
+    """A few items of the first behaviour that exists in a model."""
+    return behaviours_of(model)[0].data(items)
+
+
+def behaviours_of(model: Model) -> list[Behaviour]:
+    """The behaviours that exist in a model."""
+    return [
+        usual(variant, model.card())
+        for variant in discovery.find("behaviours").values()
+        if variant.is_compatible(model)
+    ]
+
+
+def hashes(tensors: dict[str, Tensor]) -> dict[str, str]:
+    """sha256 of every tensor's bytes."""
+    return {name: hashlib.sha256(tensor.numpy().tobytes()).hexdigest() for name, tensor in tensors.items()}
+
+
+def state_of(network: Network) -> dict[str, dict[str, str]]:
+    """Hashes of everything that a network holds, to see that nothing was modified."""
+    return {"weights": hashes(network.weights), "vectors": hashes(network.vectors), "scale": hashes(network.scale)}
+
+
+def identical(one: Losses, other: Losses) -> bool:
+    """Whether two measurements are the same bit by bit."""
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
+
+
+def identical_weights(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    """Whether two sets of weights are the same bit by bit."""
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def is_one_sentence(text: str) -> bool:
+    """Whether a text is one line with one full stop, at its end, and short enough to be read."""
+    return re.fullmatch(r"[^\n\r]{10,400}\.", text) is not None and re.search(r"[.!?][\s,]", text) is None
