@@ -53,7 +53,7 @@ class Panel:
         start = begin.get(dial.name, dial.default)
         if dial.kind == "choice":
             value = st.segmented_control(label, dial.choices, default=start, required=True, **common)
-            return self._note(key, value, f"one of {', '.join(dial.choices)}")
+            return self._note(key, value, dial.allowed)
         assert dial.low is not None and dial.high is not None, "a number is declared by `dial`"
         if dial.kind == "integer":
             value = st.number_input(label, int(dial.low), int(dial.high), int(start), **common)
@@ -62,7 +62,7 @@ class Panel:
         else:
             step = (dial.high - dial.low) / LINEAR_STEPS
             value = st.slider(label, dial.low, dial.high, float(start), step=step, **common)
-        return self._note(key, value, f"between {dial.low:g} and {dial.high:g}")
+        return self._note(key, value, dial.allowed)
 
     def optional_number(self, label: str, key: str, high: float, placeholder: str, help: str) -> float | None:
         """A number above 0 that may be left empty."""

@@ -149,7 +149,8 @@ class JobManager:
 
     def focus(self, key: str, strength: float) -> None:
         """Puts a strength first in the job's queue."""
-        self._worker.send({"do": "focus", "key": key, "strength": strength})
+        with self._lock:
+            self._worker.send({"do": "focus", "key": key, "strength": strength})
 
     def close(self) -> None:
         """Ends the worker."""

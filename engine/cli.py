@@ -14,7 +14,7 @@ from typing import Any, get_args
 from tqdm import tqdm
 
 from engine import discovery
-from engine.dials import InputError, dials_of
+from engine.dials import Dial, InputError, dials_of
 from engine.discovery import Kind
 from engine.models.base import Model
 from engine.spec import Experiment, presets, read_variant
@@ -32,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"regimescope: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # `regimescope list | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         print(
             "\nregimescope: stopped; what was measured is kept, the same command goes on from there.", file=sys.stderr
@@ -158,8 +160,9 @@ def _list(arguments: argparse.Namespace) -> None:
         print(kind)
         for entry in entries:
             print(f"  {entry['name']:<18} {entry.get('help') or entry['story']}")
-            for dial in entry.get("parameters", ()):
-                print(f"    {dial['name']:<16} {dial['help']}")
+            strength = [entry["strength"]] if "strength" in entry else []
+            for dial in map(Dial.model_validate, [*strength, *entry.get("parameters", ())]):
+                print(f"    {dial.name:<16} {dial.allowed}: {dial.help}")
 
 
 def _train(arguments: argparse.Namespace) -> None:

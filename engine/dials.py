@@ -7,7 +7,6 @@ declaration; pydantic does the validation and the JSON, and this file adds what 
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -54,6 +53,15 @@ class Dial(BaseModel):
     choices: tuple[str, ...] = ()
     of: str = ""
     several: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """The values that it takes, in words that follow "must be"."""
+        if self.kind == "options":
+            return f"among the model's {self.of}" if self.several else f"one of the model's {self.of}"
+        if self.kind == "choice":
+            return f"one of {', '.join(self.choices)}"
+        return f"between {self.low:g} and {self.high:g}"
 
 
 def dial(default: float, *, low: float, high: float, help: str, scale: Scale = "linear", unit: str = "") -> Any:

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Literal, overload
 
-from engine.dials import InputError, Variant, shown
+from engine.dials import InputError, Variant, dials_of, shown
 
 if TYPE_CHECKING:
     from engine.behaviours.base import Behaviour
@@ -87,12 +87,15 @@ def _from_packages(kind: Kind, base: type[Variant]) -> list[type[Variant]]:
     variants = []
     for entry in entry_points(group=f"regimescope.{kind}"):
         try:
-            variant = entry.load()
+            variants.append(_declared(entry.load(), base))
         except Exception:  # a stranger's package must not take the program down
-            log.warning("%s '%s' of %s can't be loaded.", kind, entry.name, entry.value, exc_info=True)
-            continue
-        if inspect.isclass(variant) and issubclass(variant, base):
-            variants.append(variant)
-        else:
-            log.warning("%s '%s' of %s is no %s.", kind, entry.name, entry.value, base.__name__)
+            log.warning("%s '%s' of %s can't be used.", kind, entry.name, entry.value, exc_info=True)
     return variants
+
+
+def _declared(offered: object, base: type[Variant]) -> type[Variant]:
+    """What a package offers, if it is a variant whose declaration can be read."""
+    if not (inspect.isclass(offered) and issubclass(offered, base) and hasattr(offered, "name")):
+        raise TypeError(f"{offered!r} is no {base.__name__} with a name")
+    dials_of(offered)
+    return offered

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.behaviours.base import Dataset
 from engine.behaviours.copying import Copying
 from engine.models.induction import Induction
-from engine.models.network import Network
 from engine.spec import Experiment
+
+if TYPE_CHECKING:
+    from engine.behaviours.base import Dataset
+    from engine.models.network import Network
+
+os.environ["OMP_NUM_THREADS"] = "1"  # the networks here are small: threads within one would only wait for each other
 
 SMALL: dict[str, Any] = {
     "model": "induction",

@@ -1,4 +1,4 @@
-"""Variants as the contracts need them: with their defaults, with other values, and in an experiment that makes sense."""
+"""Variants as the contracts need them: with their defaults, with other values, in an experiment that makes sense."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from engine.models.base import Card, Model
 from engine.models.network import Network
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-EVERY = [(kind, variant) for kind in KINDS for variant in discovery.find(kind).values()]
+EVERY: list[tuple[Kind, type[Variant]]] = [
+    (kind, variant) for kind in KINDS for variant in discovery.find(kind).values()
+]
 IDS = [f"{kind}/{variant.name}" for kind, variant in EVERY]
 
 
@@ -81,16 +83,24 @@ def experiment_form(kind: Kind, variant: Variant, model: Model) -> dict[str, Any
     return form | {kind.removesuffix("s"): variant.to_json()}
 
 
-@cache
 def loaded(model: Model) -> Network:
     """A model's network, loaded once."""
-    return model.load()
+    return _network(model.name)
+
+
+def some_data(model: Model, items: int) -> Dataset:
+    """A few items of the first behaviour that exists in a model."""
+    return _dataset(model.name, items)
 
 
 @cache
-def some_data(model: Model, items: int) -> Dataset:
-    """A few items of the first behaviour that exists in a model."""
-    return behaviours_of(model)[0].data(items)
+def _network(model: str) -> Network:
+    return discovery.find("models")[model]().load()
+
+
+@cache
+def _dataset(model: str, items: int) -> Dataset:
+    return behaviours_of(discovery.find("models")[model]())[0].data(items)
 
 
 def behaviours_of(model: Model) -> list[Behaviour]:

@@ -50,7 +50,9 @@ def test_no_sequence_is_in_two_sets_or_twice_in_one(variant: type[Behaviour]) ->
     for behaviour, _ in specimens(variant):
         data = behaviour.data(256)
         sequences = [
-            row.tobytes() for tokens in (data.performance.tokens, data.behaviour.tokens, data.reference) for row in tokens
+            row.tobytes()
+            for tokens in (data.performance.tokens, data.behaviour.tokens, data.reference)
+            for row in tokens
         ]
         assert len(set(sequences)) == len(sequences)
 

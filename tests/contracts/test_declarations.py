@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -77,7 +78,7 @@ def test_an_unknown_name_is_refused(kind: Kind, variant: type[Variant]) -> None:
     assert variant.name in told, "says what is allowed"
 
 
-def _bad_values(dial: Dial, card: Card) -> list[tuple[object, str]]:
+def _bad_values(dial: Dial, card: Card) -> Sequence[tuple[object, str]]:
     """Values that a parameter must refuse, each with words of what is allowed."""
     if dial.kind == "choice":
         return [(bad, each) for bad in ("no-such-choice", 3, None, ["a"]) for each in dial.choices]
@@ -100,7 +101,9 @@ def _bad_values(dial: Dial, card: Card) -> list[tuple[object, str]]:
 
 def _all_bad_values() -> list[Any]:
     return [
-        pytest.param(kind, variant, dial.name, bad, allowed, id=f"{variant.name}-{dial.name}-{str(bad)[:16]!a}-{allowed}")
+        pytest.param(
+            kind, variant, dial.name, bad, allowed, id=f"{variant.name}-{dial.name}-{str(bad)[:16]!a}-{allowed}"
+        )
         for kind, variant in EVERY
         for dial in dials_of(variant)
         for bad, allowed in _bad_values(dial, home(kind, variant).card())

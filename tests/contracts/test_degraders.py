@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations, pairwise
 
 import pytest
 from specimens import (
@@ -112,8 +113,7 @@ def test_draws_and_seeds_differ_exactly_if_the_degrader_is_random(variant: type[
         said = [
             losses(model, degrader.degrade(loaded(model), strength, draw, seed)) for seed in (0, 1) for draw in range(4)
         ]
-        pairs = [(one, other) for i, one in enumerate(said) for other in said[:i]]
-        assert all(identical(*pair) is not degrader.random for pair in pairs)
+        assert all(identical(*pair) is not degrader.random for pair in combinations(said, 2))
 
 
 @every_degrader
@@ -123,7 +123,7 @@ def test_default_strengths_ascend_from_0_and_are_allowed_and_told_apart(variant:
         strengths = degrader.strengths(card)
         assert strengths[0] == 0.0
         assert 4 <= len(strengths) <= MOST_STRENGTHS
-        assert all(low < high for low, high in zip(strengths, strengths[1:], strict=False))
+        assert all(low < high for low, high in pairwise(strengths))
         for strength in strengths:
             degrader.check(strength, card)
         labels = [degrader.label(strength, card) for strength in strengths]
@@ -166,5 +166,5 @@ def test_draws_belong_to_units_that_begin_at_0_and_never_go_back(variant: type[D
     for degrader, _ in specimens(variant):
         units = [degrader.unit(draw) for draw in range(64)]
         assert units[0] == 0
-        assert all(step in (0, 1) for step in (b - a for a, b in zip(units, units[1:], strict=False)))
+        assert all(after - before in (0, 1) for before, after in pairwise(units))
         assert units[-1] >= 2, "draws that all share one unit decide nothing"

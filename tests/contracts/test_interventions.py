@@ -31,7 +31,7 @@ from engine.measure import Losses, measure
 from engine.models.base import Model
 from engine.spec import Experiment
 
-ITEMS = 8
+ITEMS = 4
 
 every_intervention = pytest.mark.parametrize(
     "variant", discovery.find("interventions").values(), ids=lambda each: each.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def test_every_checkpoint_is_there_and_the_last_is_the_network(model: Model) -> 
         assert {name: tensor.shape for name, tensor in weights.items()} == shapes
         assert all(torch.isfinite(tensor).all() for tensor in weights.values())
     assert identical_weights(kept[-1], network.weights)
-    assert not any(identical_weights(one, other) for one, other in zip(kept, kept[1:], strict=False))
+    assert not any(identical_weights(one, other) for one, other in pairwise(kept))
 
 
 @every_model
