@@ -55,12 +55,14 @@ class Job:
         snapshot: what is known of it; replaced, never changed.
         listeners: whom to call when the snapshot is replaced.
         opened: when somebody last asked for it, by the monotonic clock.
+        reached: the most points that the worker has told of, whichever worker it was.
     """
 
     experiment: Experiment
     snapshot: Snapshot
     listeners: set[Listener] = field(default_factory=set)
     opened: float = 0.0
+    reached: int = 0
 
     @property
     def active(self) -> bool:
@@ -92,7 +94,8 @@ class JobManager:
 
     def get(self, key: str) -> Job | None:
         """The job of this key, if there is one."""
-        return self._jobs.get(key)
+        with self._lock:
+            return self._jobs.get(key)
 
     def watch(self, key: str, listener: Listener) -> Job | None:
         """Calls the listener, from another thread, whenever the job's snapshot is replaced; None if there is no job."""
@@ -133,7 +136,7 @@ class JobManager:
         """Goes on with a cancelled or failed job."""
         with self._lock:
             job = self._jobs.get(key)
-            if job is not None and not job.active:
+            if job is not None and job.snapshot.get("status") in ("cancelled", "failed"):
                 self._tell(job, {"status": "queued", "message": ""})
                 self._submit(job)
 
@@ -148,9 +151,11 @@ class JobManager:
                 self.focus(key, strength)
 
     def focus(self, key: str, strength: float) -> None:
-        """Puts a strength first in the job's queue."""
+        """Puts one of the job's strengths first in its queue."""
         with self._lock:
-            self._worker.send({"do": "focus", "key": key, "strength": strength})
+            job = self._jobs.get(key)
+            if job is not None and strength in job.experiment.sweep_strengths:
+                self._worker.send({"do": "focus", "key": key, "strength": strength})
 
     def close(self) -> None:
         """Ends the worker."""
@@ -164,6 +169,9 @@ class JobManager:
         return job
 
     def _submit(self, job: Job) -> None:
+        if self._deaths > RESTARTS:
+            self._tell(job, GIVEN_UP)
+            return
         self._worker.send(
             {"do": "start", "key": job.experiment.key, "experiment": job.experiment.model_dump(mode="json")}
         )
@@ -182,26 +190,28 @@ class JobManager:
             if kind == "ready":
                 self._greeting = event
                 for job in self._jobs.values():
-                    self._tell(job, event)
+                    if job.snapshot.get("status") != "failed":  # its message says why
+                        self._tell(job, event)
             elif job := self._jobs.get(event.pop("key")):
                 if job.active:  # what was under way when a job was cancelled comes too late
                     self._tell(job, event)
-                self._deaths = 0 if event.get("rows") else self._deaths
+                done = event.get("progress", {}).get("done", 0)
+                if done > job.reached:  # not so where another worker recalls what this one had measured
+                    job.reached, self._deaths = done, 0
 
     def _replace_worker(self) -> bool:
         """Starts another worker on what was under way; False if that has been tried too often."""
         self._deaths += 1
         self._worker.close()
-        if self._deaths > RESTARTS:
+        given_up = self._deaths > RESTARTS
+        if given_up:
             log.error("The worker died %d times in a row and is not started again.", self._deaths)
-            for job in filter(lambda job: job.active, self._jobs.values()):
-                self._tell(job, GIVEN_UP)
-            return False
-        log.warning("The worker died; another one goes on from what is stored.")
-        self._worker = self._start_worker()
+        else:
+            log.warning("The worker died; another one goes on from what is stored.")
+            self._worker = self._start_worker()
         for job in filter(lambda job: job.active, self._jobs.values()):
             self._submit(job)
-        return True
+        return not given_up
 
     def _tell(self, job: Job, change: Message) -> None:
         job.snapshot = job.snapshot.updated(change)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 from engine.degraders.base import Axis
@@ -85,6 +86,8 @@ def _headline(name: str, subject: str, experiment: Experiment, analysis: Analysi
             return f"{subject} loses its effect before its cost: no clean regime."
         case "saturated":
             return f"{subject} can't be judged on this dial: every degraded strength breaks the network."
+    if math.isnan(rows[0].retention) and not math.isnan(rows[0].effect):
+        return f"{subject} has no effect to retain: undegraded it is not distinguishable from zero."
     undecided = sum(row.state == "unresolved" for row in rows)
     return f"Unresolved: no strength is shown to be clean, and {undecided} of {len(rows)} could be."
 

@@ -13,6 +13,7 @@ from engine.dials import InputError
 
 COMPONENT = "explore"
 POLL_SECONDS = 1.0
+LAST_SHOWN = "last-shown"
 
 
 def page() -> None:
@@ -22,7 +23,11 @@ def page() -> None:
         job = jobs.manager().open(experiment)
     except InputError as error:
         st.error(str(error))
-        return
+        if LAST_SHOWN not in st.session_state:
+            return
+        job = jobs.manager().open(st.session_state[LAST_SHOWN])
+        notices = [f"Shown below is what was set before: {job.experiment.intervention.describe()}."]
+    st.session_state[LAST_SHOWN] = job.experiment
     for notice in notices:
         st.warning(notice)
     polls = (st.session_state.get(COMPONENT) or {}).get("transport") == "poll"
