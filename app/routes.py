@@ -12,7 +12,6 @@ import csv
 import io
 import json
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -23,6 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.jobs import Job, JobManager
 from app.live import FOLDER
+from app.snapshot import Snapshot
 from engine.report import COLUMNS
 
 REFUSED: Final = 4403
@@ -60,8 +60,8 @@ def routes(manager: JobManager) -> list[BaseRoute]:
 
 def same_origin(socket: WebSocket) -> bool:
     """Whether a WebSocket is asked for by a page of this very server; browsers let any page ask."""
-    origin = socket.headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc == socket.headers.get("host")
+    host = socket.headers.get("host")
+    return socket.headers.get("origin") in (f"http://{host}", f"https://{host}")
 
 
 class _LiveFiles(StaticFiles):
@@ -96,18 +96,17 @@ class _Conversation:
         self._key: str = socket.path_params["key"]
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
-        self._opened = 0.0
         self._watching = False
+        self._told: int | None = None  # the version that the browser has
 
     async def run(self) -> None:
         await self._socket.accept()
-        if not self._watch():
-            await self._socket.close(UNKNOWN, "There is no such job; the server may have been restarted.")
+        if not await self._watch():
             return
         teller = asyncio.create_task(self._tell())
         try:
-            async for text in self._socket.iter_text():
-                await self._heed(text)
+            while (message := await self._socket.receive())["type"] == "websocket.receive":
+                await self._heed(message.get("text") or "")
         except WebSocketDisconnect:
             pass
         finally:
@@ -118,41 +117,48 @@ class _Conversation:
         with contextlib.suppress(RuntimeError):  # the loop has closed: the server is going down
             self._loop.call_soon_threadsafe(self._news.set)
 
-    def _watch(self) -> Job | None:
-        job = self._manager.watch(self._key, self._on_news)
-        self._watching = job is not None
-        self._opened = job.opened if job else 0.0
-        return job
+    async def _watch(self) -> bool:
+        """Begins to tell, with the whole; False, and the end of the conversation, if there is no job."""
+        self._watching = self._manager.watch(self._key, self._on_news) is not None
+        if self._watching:
+            self._told = None
+            self._news.set()
+        else:
+            await self._socket.close(UNKNOWN, "There is no such job; the server may have been restarted.")
+        return self._watching
 
     async def _tell(self) -> None:
-        job = self._manager.get(self._key)
-        told: int | None = None
-        while job is not None:
-            snapshot = job.snapshot
-            if told is None:
-                await self._send({"type": "snapshot", **snapshot.whole()})
-            elif snapshot.version != told and self._watching:
-                await self._send({"type": "update", **snapshot.since(told)})
-            told = snapshot.version
-            await asyncio.sleep(PAUSE)
-            await self._news.wait()
-            self._news.clear()
-            job = self._manager.get(self._key)
+        with contextlib.suppress(WebSocketDisconnect):
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                job = self._manager.get(self._key)
+                if job is not None and self._watching:
+                    await self._tell_of(job.snapshot)
+                await asyncio.sleep(PAUSE)
+
+    async def _tell_of(self, snapshot: Snapshot) -> None:
+        told, self._told = self._told, snapshot.version
+        if told is None:
+            await self._send({"type": "snapshot", **snapshot.whole()})
+        elif snapshot.version != told:
+            await self._send({"type": "update", **snapshot.since(told)})
 
     async def _heed(self, text: str) -> None:
         command = _parsed(text)
+        job = self._manager.get(self._key)
         match command:
-            case {"type": "leave"}:
+            case {"type": "leave"} if job is not None:
                 self._manager.unwatch(self._key, self._on_news)
-                leave = self._manager.leave
-                self._loop.call_later(REOPENING, leave, self._key, self._on_news, self._opened)
-                return
-            case {"type": "cancel"}:
+                self._loop.call_later(REOPENING, self._manager.leave, self._key, self._on_news, job.opened)
+            case {"type": "cancel"} if job is not None and job.active:
                 self._watching = False
                 await self._send({"type": "update", "status": "cancelled", "rows": {}})
-            case {"type": "resume"}:
-                self._watch()
-        self._manager.obey(self._key, command, self._on_news)
+                self._manager.obey(self._key, command, self._on_news)
+            case {"type": "resume"} if await self._watch():
+                self._manager.obey(self._key, command)
+            case {"type": "focus"}:
+                self._manager.obey(self._key, command)
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self._socket.send_text(json.dumps(message, allow_nan=False))
@@ -161,6 +167,6 @@ class _Conversation:
 def _parsed(text: str) -> dict[str, Any]:
     try:
         command = json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # besides bad syntax, endless digits and endless nesting
         return {}
     return command if isinstance(command, dict) else {}

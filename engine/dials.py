@@ -123,11 +123,6 @@ def explain(error: ValidationError, where: str) -> InputError:
         return InputError(f"{where}: '{place}' must be {bound}, got {got}; choose a value in range.")
     if kind == "finite_number":
         return InputError(f"{where}: '{place}' must be a finite number, got {got}; give a number.")
-    if kind == "too_long":
-        return InputError(
-            f"{where}: '{place}' must have at most {limits['max_length']} entries, got {limits['actual_length']}; "
-            "leave some out."
-        )
     expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return InputError(f"{where}: '{place}' {expected}, got {got}; correct it.")
 

@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, field_validator
 
 from engine import discovery
 from engine.behaviours.base import Behaviour
@@ -64,7 +64,7 @@ class Experiment(BaseModel):
     degrader: Annotated[Degrader, _field("degraders"), _as_json]
     intervention: Annotated[Intervention, _field("interventions"), _as_json]
     strengths: tuple[float, ...] | None = Field(
-        default=None, max_length=MOST_STRENGTHS, description="Strengths to measure; none: the degrader's default sweep."
+        default=None, description="Strengths to measure; none: the degrader's default sweep."
     )
     draws: int = dial(8, low=1, high=64, help="Random realisations of the degrader at each strength.")
     items: int = dial(256, low=1, high=1024, help="Items of the performance set, and as many of the behaviour set.")
@@ -77,6 +77,19 @@ class Experiment(BaseModel):
     )
     retention_min: float = dial(0.5, low=0.05, high=1.0, help="Share of the effect that must be left.")
     alpha: float = dial(0.05, low=0.001, high=0.2, help="Error rate of every test.")
+
+    @field_validator("strengths")
+    @classmethod
+    def _ascending_from_0(cls, strengths: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if strengths is None:
+            return None
+        degraded = sorted(set(strengths) - {0.0})
+        if len(degraded) > MOST_STRENGTHS:
+            raise InputError(
+                f"experiment: 'strengths' must be at most {MOST_STRENGTHS} besides 0, got {len(degraded)}; "
+                "leave some out."
+            )
+        return (0.0, *degraded)
 
     @classmethod
     def read(cls, form: object) -> Self:
@@ -141,12 +154,7 @@ class Experiment(BaseModel):
         self.intervention.check(card)
         for strength in self.strengths or ():
             self.degrader.check(strength, card)
-        canonical: dict[str, Any] = {}
-        if self.strengths is not None:
-            canonical["strengths"] = tuple(sorted({0.0, *self.strengths}))
-        if not self.degrader.random:
-            canonical["draws"] = 1
-        return self.model_copy(update=canonical)
+        return self if self.degrader.random else self.model_copy(update={"draws": 1})
 
 
 def presets() -> dict[str, dict[str, Any]]:

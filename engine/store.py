@@ -71,19 +71,23 @@ class Store:
     def put(self, key: str, arrays: Arrays) -> None:
         """Keeps arrays under a key."""
         blob = encode(arrays)
-        if self._disk is not None and self.volume() + len(blob) > self.limit:
-            self._give_up(f"the store in {self.folder} is full ({self.limit / 1e6:,.0f} MB)")
-        if self._disk is not None:
-            try:
-                self._disk.set(key, blob)
-                return
-            except (OSError, sqlite3.Error, diskcache.Timeout) as error:
-                self._give_up(f"the store in {self.folder} can't be written ({error})")
+        if self._disk is not None and not self.notice:
+            if self.volume() + len(blob) > self.limit:
+                self._give_up(f"the store in {self.folder} is full ({self.limit / 1e6:,.0f} MB)")
+            else:
+                try:
+                    self._disk.set(key, blob)
+                    return
+                except (OSError, sqlite3.Error, diskcache.Timeout) as error:
+                    self._give_up(f"the store in {self.folder} can't be written ({error})")
         self._memory[key] = blob
 
     def volume(self) -> int:
-        """Bytes on disk."""
-        return self._disk.volume() if self._disk is not None else 0
+        """Bytes on disk; 0 if the disk can't tell."""
+        try:
+            return self._disk.volume() if self._disk is not None else 0
+        except (OSError, sqlite3.Error, diskcache.Timeout):
+            return 0
 
     def close(self) -> None:
         """Closes the database; the store can't be used after it."""
@@ -120,7 +124,6 @@ class Store:
     def _give_up(self, why: str) -> None:
         self.notice = f"Results are not kept: {why}; set REGIMESCOPE_CACHE to a folder with room that you may write."
         log.warning(self.notice)
-        self._disk = None
 
 
 DATABASE: Final = "cache.db"
@@ -152,8 +155,12 @@ def encode(arrays: Arrays) -> bytes:
     body = io.BytesIO()
     np.savez(body, allow_pickle=False, **arrays)
     payload = body.getvalue()
-    header = json.dumps({"schema": SCHEMA, "sha256": hashlib.sha256(payload).hexdigest()}).encode()
-    return MAGIC + header + b"\n" + payload
+    return _header(payload) + payload
+
+
+def _header(payload: bytes) -> bytes:
+    header = {"schema": SCHEMA, "sha256": hashlib.sha256(payload).hexdigest()}
+    return MAGIC + json.dumps(header).encode() + b"\n"
 
 
 def decode(blob: object) -> dict[str, np.ndarray]:
@@ -164,11 +171,11 @@ def decode(blob: object) -> dict[str, np.ndarray]:
     """
     if not isinstance(blob, bytes) or not blob.startswith(MAGIC):
         raise ValueError("not an entry")
-    line, _, payload = blob.removeprefix(MAGIC).partition(b"\n")
-    header = json.loads(line)
-    if header.get("schema") != SCHEMA:
-        raise ValueError(f"schema {header.get('schema')}")
-    if hashlib.sha256(payload).hexdigest() != header.get("sha256"):
-        raise ValueError("wrong checksum")
-    with np.load(io.BytesIO(payload), allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    payload = blob.removeprefix(MAGIC).partition(b"\n")[2]
+    if not blob.startswith(_header(payload)):
+        raise ValueError("wrong checksum or schema")
+    try:
+        with np.load(io.BytesIO(payload), allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except Exception as error:  # numpy has many ways to say that bytes with a right checksum are no arrays
+        raise ValueError(f"no arrays: {error}") from error

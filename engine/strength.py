@@ -239,7 +239,7 @@ def _why_broken(means: Sequence[CrossedMean], means_0: Sequence[CrossedMean], cr
 def _why_silent(loss: CrossedMean, effect: CrossedMean, has_effect: bool) -> str:
     """Why the data cannot speak at all; empty if they can."""
     if loss.units == 1:
-        return "One independent draw cannot tell: add draws."
+        return "One independent draw cannot tell, and an antithetic pair is one: add draws."
     if loss.items == 1:
         return "One performance item cannot tell: add performance items."
     if effect.items == 1:

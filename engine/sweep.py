@@ -10,6 +10,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -104,9 +105,10 @@ class Sweep:
         started = time.perf_counter()
         # nothing can be said without the undegraded network, so it is first in the queue and goes alone
         size = self._lab.threads if ORIGIN in self._measured else 1
-        batch = [self._todo.popleft() for _ in range(min(len(self._todo), size))]
+        batch = list(islice(self._todo, size))
         for place, losses in zip(batch, self._lab.map(self._measure, batch), strict=True):
             self._measured[place] = losses
+            self._todo.popleft()  # now, and not before: a batch that fails or is interrupted is still to be done
         self.seconds += time.perf_counter() - started
         return self._judge({place.index for place in batch})
 

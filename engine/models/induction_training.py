@@ -16,7 +16,7 @@ from torch import Tensor
 from engine import sites
 from engine.models import transformer
 from engine.models.base import Architecture, Card, Progress
-from engine.models.induction import COPY, SHAPE, repeated_blocks, training_tokens
+from engine.models.induction import CHAIN, COPY, SHAPE, chain_with_names, repeated_blocks, training_tokens
 from engine.models.network import CHECKPOINTS, VECTORS, WEIGHTS, file_hash, forward, read_everywhere
 from engine.randomness import generator
 
@@ -48,20 +48,22 @@ def train(folder: Path, progress: Progress, steps: int = STEPS, shape: Architect
         stages = transformer.stages(shape)
         with torch.no_grad():
             scores = head_scores(shape, weights)
+            metrics = measured(shape, weights)
         vectors = {
             f"optimised-after-layer-{layer}": fit_vector(stages, weights, sites.resid_post(layer), shape.d_model)
             for layer in range(shape.layers)
         }
     finally:
         torch.set_num_threads(threads)
-    folder.mkdir(parents=True, exist_ok=True)
     files = {
         WEIGHTS: weights,
         CHECKPOINTS: {f"{step}/{name}": t for step, kept in checkpoints.items() for name, t in kept.items()},
         VECTORS: vectors,
     }
+    folder.mkdir(parents=True, exist_ok=True)
     for name, tensors in files.items():
-        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, folder / name)
+        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, folder / f"{name}.new")
+        (folder / f"{name}.new").replace(folder / name)  # whole or not at all
     card = Card(
         title="Induction: a two-layer attention-only transformer",
         recipe=(
@@ -81,7 +83,7 @@ def train(folder: Path, progress: Progress, steps: int = STEPS, shape: Architect
                 for kind, by in scores.items()
                 for head, score in by.items()
             },
-            "parameters": float(sum(tensor.numel() for tensor in weights.values())),
+            **metrics,
         },
         sha256={name: file_hash(folder / name) for name in files},
     )
@@ -114,6 +116,21 @@ def _optimise(
             checkpoints[step] = {name: tensor.detach().clone() for name, tensor in weights.items()}
         progress(step, steps)
     return {name: tensor.detach() for name, tensor in weights.items()}, checkpoints
+
+
+def measured(shape: Architecture, weights: dict[str, Tensor]) -> dict[str, float]:
+    """What the network has learned, on text that it was not trained on (nats), and its number of parameters."""
+    rng = generator("induction", "metrics")
+    texts = {
+        "chain": (chain_with_names(rng, PROBE_ITEMS), CHAIN),
+        "copied": (repeated_blocks(rng, PROBE_ITEMS), COPY),
+    }
+    losses = {}
+    for name, (text, role) in texts.items():
+        tokens, wanted = torch.from_numpy(text.tokens), torch.from_numpy(text.roles[:, 1:] == role)
+        logits = forward(transformer.stages(shape), weights, tokens, read_everywhere(tokens[:, 1:]))[sites.LOGITS]
+        losses[f"loss on {name} tokens"] = round(F.cross_entropy(logits[wanted], tokens[:, 1:][wanted]).item(), 4)
+    return {**losses, "parameters": float(sum(tensor.numel() for tensor in weights.values()))}
 
 
 def head_scores(shape: Architecture, weights: dict[str, Tensor]) -> dict[str, dict[str, float]]:
