@@ -17,6 +17,7 @@ from engine import discovery
 from engine.dials import Dial, InputError, dials_of
 from engine.discovery import Kind
 from engine.models.base import Model
+from engine.regime import Analysis
 from engine.spec import Experiment, presets, read_variant
 
 INTERRUPTED = 130
@@ -82,34 +83,42 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _sweep(arguments: argparse.Namespace) -> None:
-    if arguments.preset:
+    if arguments.preset is not None:
         experiment = Experiment.preset(arguments.preset)
     else:
         experiment = Experiment.from_json(_text(arguments.spec))
-    if not arguments.out.parent.is_dir():
-        raise InputError(f"--out must lie in a folder that exists, got {arguments.out}; make the folder first.")
+    out: Path = arguments.out
+    items = Path(arguments.items or out.parent / f"{out.stem}.items.parquet")
+    for option, path in (("--out", out), ("--items", items)):
+        if path.is_dir() or not path.parent.is_dir():
+            raise InputError(f"{option} must be a file in a folder that exists, got {path}; make the folder first.")
 
     from engine import report  # torch is slow to import: not before the input is known to be good
-    from engine.lab import Lab
+    from engine.lab import Lab, keep_freed_memory
     from engine.store import Store, default_folder
     from engine.sweep import Sweep
 
-    lab = Lab(Store(arguments.cache or default_folder()))
-    sweep = Sweep(experiment, lab)
-    with tqdm(total=sweep.total, unit="point", disable=None) as bar:
-        sweep.recall()
-        bar.update(sweep.done)
-        while not sweep.finished:
-            before = sweep.done
-            sweep.step()
-            bar.update(sweep.done - before)
-    analysis = sweep.analysis()
-    report.write(arguments.out, report.table(analysis), experiment, analysis)
-    if arguments.items is not None:
-        path = Path(arguments.items) if arguments.items else arguments.out.with_suffix(".items.parquet")
-        report.write(path, report.item_table(sweep), experiment, analysis)
-    lab.close()
+    keep_freed_memory()
+    with Lab(Store(arguments.cache or default_folder())) as lab:
+        sweep = Sweep(experiment, lab)
+        with tqdm(total=sweep.total, unit="point", disable=None) as bar:
+            sweep.recall()
+            bar.update(sweep.done)
+            while not sweep.finished:
+                before = sweep.done
+                sweep.step()
+                bar.update(sweep.done - before)
+        analysis = sweep.analysis()
+        report.write(out, report.table(analysis), experiment, analysis)
+        if arguments.items is not None:
+            report.write(items, report.item_table(sweep), experiment, analysis)
+    _print_verdict(analysis)
+
+
+def _print_verdict(analysis: Analysis) -> None:
     print(f"{analysis.verdict.name}: {analysis.verdict.sentence}")
+    if analysis.verdict.strengths and analysis.confirmation:
+        print(analysis.confirmation.sentence)
 
 
 def _verdict(arguments: argparse.Namespace) -> None:
@@ -118,7 +127,7 @@ def _verdict(arguments: argparse.Namespace) -> None:
     analysis, experiment = report.read(arguments.result)
     said = analysis.verdict
     if not arguments.json:
-        print(f"{said.name}: {said.sentence}")
+        _print_verdict(analysis)
         for row in analysis.rows:
             print(f"  {row.strength:<8.4g} {row.state:<12} {row.reason}")
         return
@@ -130,6 +139,7 @@ def _verdict(arguments: argparse.Namespace) -> None:
             "sentence": said.sentence,
             "regime": regime,
             "clean_at_zero": said.clean_at_zero,
+            "confirmation": looked.sentence if (looked := analysis.confirmation) and said.strengths else None,
             "margin": analysis.margin,
             "states": states,
             "experiment": experiment,
@@ -168,7 +178,11 @@ def _list(arguments: argparse.Namespace) -> None:
 def _train(arguments: argparse.Namespace) -> None:
     model = read_variant(arguments.name, "models")
     assert isinstance(model, Model)
-    folder = arguments.out or model.folder
+    folder: Path = arguments.out or model.folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)  # not after an hour of training
+    except OSError as error:
+        raise InputError(f"--out must be a folder that can be written, got {folder} ({error.strerror}).") from error
     with tqdm(unit="step", disable=None) as bar:
 
         def progress(done: int, total: int) -> None:

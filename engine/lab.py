@@ -7,11 +7,11 @@ import os
 import platform
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final, Self, TypeVar
 
 import torch
 
-from engine.models.network import Network
+from engine.networks.network import Network
 from engine.spec import Experiment
 from engine.store import Store
 
@@ -28,7 +28,6 @@ class Lab:
     def __init__(self, store: Store, threads: int | None = None) -> None:
         self.store = store
         self.threads = threads or available_cores()
-        _keep_freed_memory()
         self._networks: dict[str, Network] = {}
         self._pool = ThreadPoolExecutor(self.threads, initializer=_one_thread)
 
@@ -43,6 +42,12 @@ class Lab:
         """Does several tasks side by side."""
         return list(self._pool.map(work, tasks))
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Waits for what is under way and closes the store."""
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -54,7 +59,7 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Lets glibc keep the memory of freed activations instead of giving it back to the system.
 
     They are just above the size from which every allocation is a mapping of its own, whose pages the kernel fills with

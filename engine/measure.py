@@ -18,7 +18,7 @@ from torch import Tensor
 from engine.behaviours.base import Dataset, Items
 from engine.degraders.base import Degraded
 from engine.interventions.base import FitOn, Intervention
-from engine.models.network import Network, read_everywhere
+from engine.networks.network import Network, read_everywhere
 from engine.sites import Edit, Stage, State
 
 TILE = 32
@@ -82,7 +82,7 @@ def run(
         trunk[stage.site] = _step(stage, degraded, trunk, {})
         for i in waiting:
             if stage.site in conditions[i]:
-                forks[i] = trunk | {stage.site: conditions[i][stage.site](trunk[stage.site])}
+                forks[i] = trunk | {stage.site: conditions[i][stage.site](trunk[stage.site], trunk)}
     last = stages[-1].site
     return [forks.get(i, trunk)[last] for i in range(len(conditions))]
 
@@ -91,7 +91,7 @@ def _step(stage: Stage, degraded: Degraded, state: State, edits: Edits) -> Tenso
     activation = stage.run(degraded.weights, state)
     for change in (degraded.edits, edits):
         if stage.site in change:
-            activation = change[stage.site](activation)
+            activation = change[stage.site](activation, state)
     return activation
 
 

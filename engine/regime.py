@@ -64,15 +64,6 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Analysis:
-    """Rows in order of strength, the verdict, and the margin ε in nats that decided (NaN as long as it is unknown)."""
-
-    rows: tuple[Row, ...]
-    verdict: Verdict
-    margin: float
-
-
-@dataclass(frozen=True)
 class Confirmation:
     """A strength chosen on one half of the items, judged on the other half.
 
@@ -83,6 +74,27 @@ class Confirmation:
 
     index: int | None
     row: Row | None
+
+    @property
+    def sentence(self) -> str:
+        """The same in plain words."""
+        if self.row is None:
+            return "Not confirmed: on half of the items alone no degraded strength is clean."
+        found = f"s = {self.row.strength:.3g}, chosen on half of the items, is {self.row.state} on the other half"
+        return f"Confirmed: {found}." if self.row.state == "clean" else f"Not confirmed: {found}."
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Rows in order of strength, the verdict, and the margin ε in nats that decided (NaN as long as it is unknown).
+
+    `confirmation` is the second look at the regime, once everything is measured.
+    """
+
+    rows: tuple[Row, ...]
+    verdict: Verdict
+    margin: float
+    confirmation: Confirmation | None = None
 
 
 def analyse(points: Sequence[Point], criteria: Criteria) -> Analysis:

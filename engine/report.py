@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engine.dials import InputError
-from engine.regime import Analysis, Row, verdict
+from engine.regime import Analysis, Confirmation, Row, verdict
 from engine.spec import Experiment
 
 if TYPE_CHECKING:
@@ -58,15 +58,15 @@ def write(path: Path, frame: pd.DataFrame, experiment: Experiment, analysis: Ana
     Raises:
         InputError: the file can't be written.
     """
+    looked = analysis.confirmation
     extra = {
         "margin": analysis.margin,
-        "reasons": [row.reason for row in analysis.rows],
-        "losses": [[row.degraded_loss_low, row.degraded_loss_high] for row in analysis.rows],
-        "gains": [row.selectivity_gain for row in analysis.rows],
-        "frontier": [row.frontier for row in analysis.rows],
+        "rows": [asdict(row) for row in analysis.rows],
+        "confirmation": looked and {"index": looked.index, "row": looked.row and asdict(looked.row)},
     }
     content = pa.Table.from_pandas(frame, preserve_index=False)
-    metadata = {b"experiment": experiment.to_json().encode(), METADATA: json.dumps(finite(extra)).encode()}
+    # Python's JSON has NaN and Infinity, and so has what is read back
+    metadata = {b"experiment": experiment.to_json().encode(), METADATA: json.dumps(extra).encode()}
     try:
         pq.write_table(content.replace_schema_metadata({**(content.schema.metadata or {}), **metadata}), path)
     except OSError as error:
@@ -80,31 +80,24 @@ def read(path: Path) -> tuple[Analysis, dict[str, Any]]:
         InputError: there is no such file, or it is no result.
     """
     try:
-        content = pq.read_table(path)
+        with pq.ParquetFile(path) as file:
+            content = file.read()
     except (OSError, pa.ArrowException) as error:
+        why = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(
-            f"A result must be a Parquet file that `regimescope sweep` wrote, got {path} ({error})."
+            f"A result must be a Parquet file that `regimescope sweep` wrote, got {path} ({why})."
         ) from error
     metadata = content.schema.metadata or {}
-    if METADATA not in metadata or not set(COLUMNS) <= set(content.column_names):
+    try:
+        extra, experiment = json.loads(metadata[METADATA]), json.loads(metadata[b"experiment"])
+        rows = tuple(Row(**row) for row in extra["rows"])
+        looked = extra["confirmation"]
+        confirmation = looked and Confirmation(looked["index"], looked["row"] and Row(**looked["row"]))
+        return Analysis(rows, verdict(rows, extra["margin"]), extra["margin"], confirmation), experiment
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"A result must be written by `regimescope sweep`, got {path}, which is not; choose another file."
-        )
-    extra = json.loads(metadata[METADATA])
-    rows = tuple(
-        Row(
-            **values,
-            degraded_loss_low=_number(low),
-            degraded_loss_high=_number(high),
-            selectivity_gain=_number(gain),
-            frontier=math.inf if frontier is None else frontier,
-            reason=reason,
-        )
-        for values, (low, high), gain, frontier, reason in zip(
-            content.to_pylist(), extra["losses"], extra["gains"], extra["frontier"], extra["reasons"], strict=True
-        )
-    )
-    return Analysis(rows, verdict(rows, extra["margin"]), extra["margin"]), json.loads(metadata[b"experiment"])
+        ) from error
 
 
 def finite(value: Any) -> Any:
@@ -116,7 +109,3 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(each) for each in value]
     return value
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value

@@ -20,8 +20,8 @@ Weights = Mapping[str, "Tensor"]
 State = dict[str, "Tensor"]
 """Activations by site, beside the inputs `tokens` [item, pos] and `read` [item, slot]."""
 
-Edit = Callable[["Tensor"], "Tensor"]
-"""What happens to the activation at one site. Returns a new tensor and leaves its argument as it was."""
+Edit = Callable[["Tensor", State], "Tensor"]
+"""What happens to the activation at one site, in the state of the run. Leaves both arguments as they were."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidat
 from engine import discovery
 from engine.behaviours.base import Behaviour
 from engine.degraders.base import Degrader
-from engine.dials import InputError, Variant, dial, explain, shown
+from engine.dials import InputError, Variant, dial, dials_of, explain, shown
 from engine.discovery import Kind
 from engine.interventions.base import Intervention
 from engine.models.base import Card, Model
@@ -72,7 +72,7 @@ class Experiment(BaseModel):
     margin: float | None = Field(
         default=None,
         gt=0,
-        le=100,
+        le=10,
         description="Loss delta, in nats, that counts as no harm; none: 5 % of chance − L(0).",
     )
     retention_min: float = dial(0.5, low=0.05, high=1.0, help="Share of the effect that must be left.")
@@ -127,7 +127,7 @@ class Experiment(BaseModel):
         """Canonical JSON: every parameter written out, keys sorted."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
-    @cached_property
+    @property
     def key(self) -> str:
         """Names the experiment: sha256 of its canonical JSON and of the weights that it is about."""
         return hashlib.sha256(f"{self.card.fingerprint}\n{self.to_json()}".encode()).hexdigest()[:32]
@@ -151,10 +151,27 @@ class Experiment(BaseModel):
         for variant in (self.degrader, self.intervention):
             if not variant.is_compatible(card):
                 raise InputError(f"{variant.name} cannot be applied to model {self.model.name}; choose another.")
-        self.intervention.check(card)
-        for strength in self.strengths or ():
-            self.degrader.check(strength, card)
-        return self if self.degrader.random else self.model_copy(update={"draws": 1})
+            _check_options(variant, card)
+        canonical: dict[str, Any] = {} if self.degrader.random else {"draws": 1}
+        if self.strengths is not None:
+            strengths = sorted({self.degrader.canonical(strength, card) for strength in self.strengths})
+            if len(strengths) < 2:
+                raise InputError("experiment: 'strengths' must hold at least one above 0, got none; add one.")
+            canonical["strengths"] = tuple(strengths)
+        return self.model_copy(update=canonical)
+
+
+def _check_options(variant: Variant, card: Card) -> None:
+    """Refuses heads, vectors and the like that the model does not have."""
+    for declared in dials_of(type(variant)):
+        if declared.kind == "options":
+            value, known = getattr(variant, declared.name), card.options(declared.of)
+            for each in value if declared.several else (value,):
+                if each not in known:
+                    raise InputError(
+                        f"{variant.name}: '{declared.name}' must be among {', '.join(known)}, got {shown(each)}; "
+                        f"choose {declared.of} that the model has."
+                    )
 
 
 def presets() -> dict[str, dict[str, Any]]:

@@ -139,7 +139,8 @@ def row(point: Point, origin: Point, criteria: Criteria, margin: float) -> Row:
     alpha = criteria.alpha
     loss, delta, effect = _loss(point), _delta(point), _effect(point)
     loss_0, delta_0, effect_0 = _loss(origin), _delta(origin), _effect(origin)
-    has_effect = not effect_0.interval(alpha).holds(0.0)
+    # two-sided at level α, because the sign of the effect is not fixed beforehand
+    has_effect = not effect_0.interval(alpha / 2).holds(0.0)
     if not has_effect:
         retention = UNDEFINED
     elif point.strength == 0:
@@ -149,6 +150,7 @@ def row(point: Point, origin: Point, criteria: Criteria, margin: float) -> Row:
 
     broken = _why_broken((loss, delta, effect), (loss_0, delta_0, effect_0), criteria)
     silent = _why_silent(loss, effect, has_effect)
+    works = loss.interval(alpha).high <= _halfway(loss_0, criteria)
     interval = delta.interval(alpha)
     state: State
     if broken:
@@ -157,11 +159,13 @@ def row(point: Point, origin: Point, criteria: Criteria, margin: float) -> Row:
         state, reason = "unresolved", silent
     else:
         state, reason = _settled(interval, retention, criteria, margin)
+        if state == "clean" and not works:
+            state = "unresolved"  # assay sensitivity: at chance everything would be clean
         if state == "unresolved":
             reason = _why_undecided(point, origin, delta, retention, criteria, margin)
 
     at_loss, at_effect = loss.interval(alpha), effect.interval(alpha)
-    other_parts_hold = not broken and not silent and retention.low >= criteria.retention_min
+    other_parts_hold = works and not broken and not silent and retention.low >= criteria.retention_min
     return Row(
         strength=point.strength,
         degraded_loss=at_loss.mean,
@@ -213,7 +217,7 @@ def _gain(effect: CrossedMean, delta: CrossedMean, effect_0: CrossedMean, delta_
 
 
 def _why_broken(means: Sequence[CrossedMean], means_0: Sequence[CrossedMean], criteria: Criteria) -> str:
-    """Why the network counts as broken; empty if it works or if an interval is missing that could tell.
+    """Why the network counts as broken; empty if that is not shown.
 
     `means` and `means_0` begin with the loss, of the degraded and of the undegraded network.
     """
@@ -226,14 +230,17 @@ def _why_broken(means: Sequence[CrossedMean], means_0: Sequence[CrossedMean], cr
             f"The network has nothing to lose: its undegraded loss, {means_0[0].mean:.3g}, is no better than chance, "
             f"{criteria.chance:.3g}."
         )
-    for network, values in (("undegraded", means_0), ("degraded", means)):
-        loss = values[0].interval(criteria.alpha)
-        if math.isfinite(loss.high) and criteria.chance - loss.high < learned / 2:
-            halfway = f"halfway from L(0) to chance, {criteria.chance - learned / 2:.3g}"
-            if criteria.chance - loss.mean < learned / 2:
-                return f"The {network} network is broken: its loss, {loss.mean:.3g}, is beyond {halfway}."
-            return f"The {network} network is not shown to work: its loss may be {loss.high:.3g}, beyond {halfway}."
+    loss, halfway = means[0].interval(criteria.alpha), _halfway(means_0[0], criteria)
+    if math.isfinite(loss.low) and loss.low > halfway:
+        return (
+            f"The network is broken: its loss, {loss.mean:.3g}, is beyond halfway from L(0) to chance, {halfway:.3g}."
+        )
     return ""
+
+
+def _halfway(loss_0: CrossedMean, criteria: Criteria) -> float:
+    """The loss up to which the network still works: half of what it knew undegraded, chance − L(0), is left."""
+    return (criteria.chance + loss_0.mean) / 2
 
 
 def _why_silent(loss: CrossedMean, effect: CrossedMean, has_effect: bool) -> str:
@@ -281,6 +288,10 @@ def _why_undecided(
 ) -> str:
     """Which parts of the verdict are open, and about how much more data would close them."""
     parts: list[_Open] = []
+    loss, halfway = _loss(point), _halfway(_loss(origin), criteria)
+    if not loss.interval(criteria.alpha).high <= halfway:
+        growth = loss.more_data(abs(loss.mean - halfway), criteria.alpha)
+        parts.append(_Open("the network still works", "performance items", growth, loss.mean > halfway))
     if not delta.interval(criteria.alpha).inside(margin):
         growth = delta.more_data(abs(abs(delta.mean) - margin), criteria.alpha)
         question = "the loss delta lies within the margin"

@@ -19,8 +19,8 @@ from engine.behaviours.base import Dataset
 from engine.dials import Variant
 from engine.interventions.base import Intervention
 from engine.lab import Lab
-from engine.measure import Losses, measure
-from engine.regime import Analysis, Criteria, Point, Row, margin_of, row, verdict
+from engine.measure import EXAMPLES, Losses, measure
+from engine.regime import Analysis, Criteria, Point, Row, confirm, margin_of, row, verdict
 from engine.spec import Experiment
 from engine.store import key_of
 
@@ -106,6 +106,7 @@ class Sweep:
         # nothing can be said without the undegraded network, so it is first in the queue and goes alone
         size = self._lab.threads if ORIGIN in self._measured else 1
         batch = list(islice(self._todo, size))
+        self._lab.network(self.experiment)  # loaded once, before the threads all want it
         for place, losses in zip(batch, self._lab.map(self._measure, batch), strict=True):
             self._measured[place] = losses
             self._todo.popleft()  # now, and not before: a batch that fails or is interrupted is still to be done
@@ -124,7 +125,8 @@ class Sweep:
         if 0 not in self._rows:
             return Analysis((), verdict((), np.nan), np.nan)
         rows = tuple(self._rows[index] for index in sorted(self._rows))
-        return Analysis(rows, verdict(rows, self.margin), self.margin)
+        confirmation = confirm(self.points(), self.criteria) if self.finished else None
+        return Analysis(rows, verdict(rows, self.margin), self.margin, confirmation)
 
     def row(self, index: int) -> Row | None:
         """What is known of a strength so far."""
@@ -187,13 +189,18 @@ class Sweep:
     def _keys(self, place: Place) -> list[str]:
         """The store's keys of a point: without the intervention and with it.
 
-        The undegraded network is the same whatever the dial, so its key leaves the degrader out.
+        The undegraded network is the same whatever the dial, so its key leaves the degrader out. The tile's size, the
+        threads and torch's version move a loss by rounding only (about 1e-8 nats), so they are no part of it.
         """
         strength = self.strengths[place.index]
         question = {
             "weights": self.experiment.card.fingerprint,
+            "model": _question(self.experiment.model),
+            "behaviour": _question(self.experiment.behaviour),
             "data": self.data.fingerprint,
+            "examples": EXAMPLES,
             "precision": "float32",
+            "numpy": np.__version__,  # another release may draw other numbers from the same stream (NEP 19)
             "degrader": _question(self.experiment.degrader) if strength else None,
             "strength": strength,
             "draw": place.draw,

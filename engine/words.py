@@ -33,29 +33,27 @@ class Answer(NamedTuple):
 
 
 PENDING = Answer("pending", "pending", "Measuring the undegraded network…", "")
+MEASURING = Answer("pending", "pending", "Measuring: nothing is resolved yet.", "")
 
 
-def answer(experiment: Experiment, analysis: Analysis, confirmation: Confirmation | None, finished: bool) -> Answer:
+def answer(experiment: Experiment, analysis: Analysis, finished: bool) -> Answer:
     """Says what a curve says.
 
     Args:
         experiment: what was measured.
         analysis: rows and verdict so far.
-        confirmation: the second look at the chosen strength, once the sweep is complete.
-        finished: whether every point is measured; until then the answer says that it is not final.
+        finished: whether every point is measured.
     """
     verdict, rows = analysis.verdict, analysis.rows
     name = verdict.name
     if name == "pending":
         return PENDING
+    if not finished and (name == "unresolved" or len(rows) < len(experiment.sweep_strengths)):
+        return MEASURING
     subject = experiment.intervention.describe()
-    if name == "unresolved" and not finished:
-        return Answer(name, "pending", "Measuring: nothing is resolved yet.", "")
     detail = _at_regime(experiment, analysis) if verdict.regime else _why(rows)
-    if finished and confirmation is not None:
-        detail += _confirmed(experiment, confirmation, rows)
-    if not finished:
-        detail += " The sweep is still running."
+    if analysis.confirmation is not None and verdict.regime:
+        detail += _confirmed(experiment, analysis.confirmation, rows)
     return Answer(name, TONES[name], _headline(name, subject, experiment, analysis), detail)
 
 
@@ -76,6 +74,8 @@ def _headline(name: str, subject: str, experiment: Experiment, analysis: Analysi
             return f"{subject} is clean wherever the network works and the effect remains, undegraded too."
         case "becomes clean" if rows[0].state == "clean":
             return f"{subject} is clean undegraded, not in between, and again {where}."
+        case "becomes clean" if rows[0].state == "unresolved":
+            return f"{subject} is clean {where}; whether it is clean undegraded is unresolved."
         case "becomes clean":
             return f"{subject} becomes clean {where}."
         case "unmasked":
@@ -111,6 +111,7 @@ def _at_regime(experiment: Experiment, analysis: Analysis) -> str:
 
 def _why(rows: tuple[Row, ...]) -> str:
     """The reason of the strength that comes nearest to being clean, else of strength 0."""
+    rows = tuple(row for row in rows if row.state != "broken") or rows
     open_rows = [row for row in rows if row.state == "unresolved"]
     nearest = min(open_rows or rows, key=lambda row: abs(row.loss_delta))
     return f"Undegraded: {rows[0].reason}" if nearest is rows[0] else nearest.reason

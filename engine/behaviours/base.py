@@ -75,9 +75,14 @@ class Dataset:
         digest = hashlib.sha256()
         for items in (self.performance, self.behaviour):
             for array in (items.tokens, items.read, items.targets, items.scored):
-                digest.update(np.ascontiguousarray(array).tobytes())
-        digest.update(np.ascontiguousarray(self.reference).tobytes())
+                _digest(digest, array)
+        _digest(digest, self.reference)
         return digest.hexdigest()
+
+
+def _digest(digest: hashlib._Hash, array: np.ndarray) -> None:
+    digest.update(f"{array.dtype}{array.shape}".encode())
+    digest.update(np.ascontiguousarray(array).tobytes())
 
 
 class Behaviour(Variant):

@@ -11,7 +11,7 @@ from engine.sites import Edit, Weights
 
 if TYPE_CHECKING:
     from engine.models.base import Card
-    from engine.models.network import Network
+    from engine.networks.network import Network
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Degrader(Variant):
         """The strengths of a default sweep: ascending, from 0."""
 
     @abstractmethod
-    def check(self, strength: float, card: Card) -> None:
-        """Refuses a strength that the dial does not reach.
+    def canonical(self, strength: float, card: Card) -> float:
+        """The strength as the dial names it, so that one degraded network has one strength.
 
         Raises:
             InputError: what is allowed, what came, what to do.
@@ -78,8 +78,12 @@ class Degrader(Variant):
         """The axis of the dial."""
 
 
-def check_range(degrader: Degrader, strength: float) -> None:
-    """Refuses a strength outside the declared range; 0 is always allowed."""
+def within_range(degrader: Degrader, strength: float) -> float:
+    """The strength, if it is 0 or within the declared range.
+
+    Raises:
+        InputError: it is not.
+    """
     low, high = degrader.strength.low, degrader.strength.high
     assert low is not None and high is not None, "a strength is declared by `dial`"
     if strength and not low <= strength <= high:
@@ -87,3 +91,4 @@ def check_range(degrader: Degrader, strength: float) -> None:
             f"strength of {degrader.name} must be 0 or between {low:g} and {high:g}, got {strength:g}; "
             "choose one in range."
         )
+    return strength

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, final
 
-from engine.degraders.base import Axis, Degraded, Degrader, check_range
+from engine.degraders.base import Axis, Degraded, Degrader, within_range
 from engine.dials import Dial, InputError
 
 if TYPE_CHECKING:
     from engine.models.base import Card
-    from engine.models.network import Network
+    from engine.networks.network import Network
 
 
 @final
@@ -36,8 +36,8 @@ class Checkpoint(Degrader):
     def strengths(self, card: Card) -> tuple[float, ...]:
         return tuple(1 - step / card.steps[-1] for step in reversed(card.steps))
 
-    def check(self, strength: float, card: Card) -> None:
-        check_range(self, strength)
+    def canonical(self, strength: float, card: Card) -> float:
+        within_range(self, strength)
         step = self.step(strength, card)
         if step not in card.steps:
             nearest = min(card.steps, key=lambda s: abs(s - step))
@@ -46,6 +46,7 @@ class Checkpoint(Degrader):
                 f"steps, got {strength:g} (step {step}); the nearest is {1 - nearest / card.steps[-1]:.6g} "
                 f"(step {nearest})."
             )
+        return 1 - step / card.steps[-1]
 
     def unit(self, draw: int) -> int:
         return draw

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, final
 
-from engine.degraders.base import Axis, Degraded, Degrader, check_range
+import numpy as np
+
+from engine.degraders.base import Axis, Degraded, Degrader, within_range
 from engine.dials import Dial
 from engine.randomness import normal
 
 if TYPE_CHECKING:
     from engine.models.base import Card
-    from engine.models.network import Network
+    from engine.networks.network import Network
 
 STRENGTHS = (0.0, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
 
@@ -43,8 +46,8 @@ class WeightNoise(Degrader):
     def strengths(self, card: Card) -> tuple[float, ...]:
         return STRENGTHS
 
-    def check(self, strength: float, card: Card) -> None:
-        check_range(self, strength)
+    def canonical(self, strength: float, card: Card) -> float:
+        return within_range(self, strength)
 
     def unit(self, draw: int) -> int:
         return draw // 2
@@ -54,15 +57,12 @@ class WeightNoise(Degrader):
 
         if strength == 0:
             return Degraded(network.weights)
-        sign = -1.0 if draw % 2 else 1.0
+        shapes = tuple((name, tuple(tensor.shape)) for name, tensor in network.weights.items())
+        noise = _noise(seed, self.unit(draw), shapes)
+        by = -strength if draw % 2 else strength
         return Degraded(
             {
-                name: torch.addcmul(
-                    tensor,
-                    torch.from_numpy(normal(tuple(tensor.shape), "weight-noise", seed, self.unit(draw), name)),
-                    network.scale[name],
-                    value=sign * strength,
-                )
+                name: torch.addcmul(tensor, torch.from_numpy(noise[name]).to(tensor), network.scale[name], value=by)
                 for name, tensor in network.weights.items()
             }
         )
@@ -72,3 +72,9 @@ class WeightNoise(Degrader):
 
     def axis(self, card: Card) -> Axis:
         return Axis(title="weight noise, × rms of each tensor", name="noise")
+
+
+@lru_cache(maxsize=2)
+def _noise(seed: int, pair: int, shapes: tuple[tuple[str, tuple[int, ...]], ...]) -> dict[str, np.ndarray]:
+    """The noise of an antithetic pair: drawn once, whatever the number of strengths that scale it."""
+    return {name: normal(shape, "weight-noise", seed, pair, name) for name, shape in shapes}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.models.base import Card
-    from engine.models.network import Network
+    from engine.networks.network import Network
 
 FitOn = Literal["degraded", "original"]
 """Which network an intervention is computed from: the degraded one that it acts on, or the original ("frozen")."""
@@ -36,14 +36,6 @@ class Intervention(Variant):
     @abstractmethod
     def is_compatible(cls, card: Card) -> bool:
         """Whether any choice of the parameters makes sense on the model."""
-
-    @abstractmethod
-    def check(self, card: Card) -> None:
-        """Refuses parameters that the model has no place for.
-
-        Raises:
-            InputError: what is allowed, what came, what to do.
-        """
 
     @abstractmethod
     def edits(self, reference: Reference) -> dict[str, Edit]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal, final
 from pydantic import field_validator
 
 from engine import sites
-from engine.dials import InputError, choice, options, shown
+from engine.dials import choice, options
 from engine.interventions.base import FitOn, Intervention, Reference
-from engine.sites import Edit
+from engine.sites import Edit, State
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -38,20 +38,11 @@ class HeadAblation(Intervention):
     def _in_order(cls, heads: tuple[str, ...]) -> tuple[str, ...]:
         if not heads:
             raise ValueError("must name at least one head")
-        return tuple(sorted(set(heads)))
+        return tuple(sorted(set(heads), key=lambda head: [part.zfill(4) for part in head.split(".")]))
 
     @classmethod
     def is_compatible(cls, card: Card) -> bool:
         return card.architecture.heads > 0
-
-    def check(self, card: Card) -> None:
-        known = card.architecture.head_names
-        for head in self.heads:
-            if head not in known:
-                raise InputError(
-                    f"head-ablation: 'heads' must be among {known[0]} … {known[-1]} (layer.head), got {shown(head)}; "
-                    "choose heads that the model has."
-                )
 
     def edits(self, reference: Reference) -> dict[str, Edit]:
         by_layer: dict[int, list[int]] = defaultdict(list)
@@ -71,7 +62,7 @@ class HeadAblation(Intervention):
 
 
 def _replace(
-    z: Float[Tensor, "item query head d_head"], heads: list[int], value: float | Tensor
+    z: Float[Tensor, "item query head d_head"], _: State, heads: list[int], value: float | Tensor
 ) -> Float[Tensor, "item query head d_head"]:
     changed = z.clone()
     changed[:, :, heads] = value

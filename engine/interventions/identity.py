@@ -22,9 +22,6 @@ class Identity(Intervention):
     def is_compatible(cls, card: Card) -> bool:
         return True
 
-    def check(self, card: Card) -> None:
-        pass
-
     def edits(self, reference: Reference) -> dict[str, Edit]:
         return {}
 

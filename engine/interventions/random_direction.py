@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from engine.dials import dial, options
 from engine.interventions.base import Intervention, Reference
-from engine.interventions.steering import check_vector
 from engine.randomness import normal
 from engine.sites import Edit
 
@@ -29,16 +28,13 @@ class RandomDirection(Intervention):
     def is_compatible(cls, card: Card) -> bool:
         return bool(card.vectors)
 
-    def check(self, card: Card) -> None:
-        check_vector(self.name, self.vector, card)
-
     def edits(self, reference: Reference) -> dict[str, Edit]:
         import torch
 
         matched = reference.network.vectors[self.vector]
         random = torch.from_numpy(normal(tuple(matched.shape), "random-direction", self.direction)).to(matched)
         shift = self.coefficient * matched.norm() * random / random.norm()
-        return {reference.network.card.vectors[self.vector]: lambda activation: activation + shift}
+        return {reference.network.card.vectors[self.vector]: lambda activation, _: activation + shift}
 
     def describe(self) -> str:
         times = "" if self.coefficient == 1 else f"{self.coefficient:g} × "

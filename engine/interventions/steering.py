@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, final
 
-from engine.dials import InputError, dial, options, shown
+from engine.dials import dial, options
 from engine.interventions.base import Intervention, Reference
 from engine.sites import Edit
 
@@ -26,22 +26,10 @@ class Steering(Intervention):
     def is_compatible(cls, card: Card) -> bool:
         return bool(card.vectors)
 
-    def check(self, card: Card) -> None:
-        check_vector(self.name, self.vector, card)
-
     def edits(self, reference: Reference) -> dict[str, Edit]:
         shift = self.coefficient * reference.network.vectors[self.vector]
-        return {reference.network.card.vectors[self.vector]: lambda activation: activation + shift}
+        return {reference.network.card.vectors[self.vector]: lambda activation, _: activation + shift}
 
     def describe(self) -> str:
         times = "" if self.coefficient == 1 else f"{self.coefficient:g} × "
         return f"Steering by {times}{self.vector}"
-
-
-def check_vector(intervention: str, vector: str, card: Card) -> None:
-    """Refuses a vector that the model does not come with."""
-    if vector not in card.vectors:
-        raise InputError(
-            f"{intervention}: 'vector' must be one of {', '.join(card.vectors) or '(the model has none)'}, "
-            f"got {shown(vector)}; choose one of them."
-        )

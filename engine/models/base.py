@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from engine.dials import InputError, Variant
 
 if TYPE_CHECKING:
-    from engine.models.network import Network
+    from engine.networks.network import Network
 
 Progress = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""

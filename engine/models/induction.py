@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
     from engine.models.base import Progress
-    from engine.models.network import Network
+    from engine.networks.network import Network
 
 SHAPE: Final = Architecture(layers=2, heads=4, d_model=64, vocab=48, context=64)
 CHAIN_SEED: Final = 20_240_501
@@ -104,11 +104,11 @@ class Induction(Model):
     summary: ClassVar[str] = "Two-layer attention-only transformer that copies repeated tokens."
 
     def load(self) -> Network:
-        from engine.models import network, transformer
+        from engine.networks import network, transformer
 
         return network.load(self.folder, self.card(), transformer.stages(SHAPE))
 
     def train(self, folder: Path, progress: Progress) -> Card:
-        from engine.models import induction_training
+        from engine.networks import induction_training
 
         return induction_training.train(folder, progress)

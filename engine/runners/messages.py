@@ -9,7 +9,6 @@ import numpy as np
 
 from engine.behaviours.base import Items
 from engine.measure import EXAMPLES
-from engine.regime import confirm
 from engine.report import finite
 from engine.sweep import Sweep
 from engine.words import answer, place
@@ -34,10 +33,9 @@ def opening(sweep: Sweep) -> Message:
 
 def progress(sweep: Sweep) -> Message:
     """How far the sweep is, and what it says so far."""
-    analysis = sweep.analysis()
-    finished = sweep.finished
-    confirmation = confirm(sweep.points(), sweep.criteria) if finished and analysis.verdict.regime else None
-    said = answer(sweep.experiment, analysis, confirmation, finished)
+    analysis, finished = sweep.analysis(), sweep.finished
+    said = answer(sweep.experiment, analysis, finished)
+    regime = analysis.verdict.regime if len(analysis.rows) == len(sweep.strengths) else None
     origin = sweep.row(0)
     return finite(
         {
@@ -52,7 +50,7 @@ def progress(sweep: Sweep) -> Message:
                 "retention_min": sweep.criteria.retention_min,
                 "alpha": sweep.criteria.alpha,
             },
-            "verdict": {**said._asdict(), "regime": _regime(sweep)},
+            "verdict": {**said._asdict(), "regime": regime},
         }
     )
 
@@ -75,15 +73,6 @@ def _row(sweep: Sweep, index: int) -> Message:
             "examples": _losses(sweep, index),
         }
     )
-
-
-def _regime(sweep: Sweep) -> list[int] | None:
-    """The clean regime, in indices of the sweep's strengths."""
-    analysis = sweep.analysis()
-    if analysis.verdict.regime is None:
-        return None
-    strengths = [analysis.rows[i].strength for i in analysis.verdict.regime]
-    return [sweep.strengths.index(strength) for strength in strengths]
 
 
 def _losses(sweep: Sweep, index: int) -> list[Message]:

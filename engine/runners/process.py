@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -34,13 +35,15 @@ class WorkerProcess:
     def events(self) -> Iterator[dict[str, Any]]:
         """The worker's events, until it ends."""
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.endswith("\n"):  # a worker that is killed may leave half a line
-                yield json.loads(line)
+        with self._process.stdout as lines:
+            for line in lines:
+                if line.endswith("\n"):  # a worker that is killed may leave half a line
+                    yield json.loads(line)
 
     def close(self) -> None:
         """Ends the worker and waits until it is gone."""
         assert self._process.stdin is not None
         self._process.kill()
-        self._process.stdin.close()
         self._process.wait()
+        with contextlib.suppress(OSError):  # what was not written yet has nobody to go to
+            self._process.stdin.close()

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.dials import InputError
-from engine.lab import Lab
+from engine.lab import Lab, keep_freed_memory
 from engine.runners import messages
 from engine.spec import Experiment
 from engine.store import Store
@@ -114,6 +114,7 @@ def main() -> None:
 
     inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(inbox,), daemon=True).start()
+    keep_freed_memory()
     worker = Worker(Lab(Store(cache)), tell)
     worker.greet()
     while True:

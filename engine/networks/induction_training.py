@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine import sites
-from engine.models import transformer
 from engine.models.base import Architecture, Card, Progress
 from engine.models.induction import CHAIN, COPY, SHAPE, chain_with_names, repeated_blocks, training_tokens
-from engine.models.network import CHECKPOINTS, VECTORS, WEIGHTS, file_hash, forward, read_everywhere
+from engine.networks import transformer
+from engine.networks.network import CHECKPOINTS, VECTORS, WEIGHTS, file_hash, forward, read_everywhere
 from engine.randomness import generator
 
 SEED: Final = 0

@@ -1,0 +1,1 @@
+"""Networks as torch runs them, and how they are trained. Nothing here is imported to read a declaration."""
