@@ -90,6 +90,7 @@ def read(path: Path) -> tuple[Analysis, dict[str, Any]]:
     metadata = content.schema.metadata or {}
     try:
         extra, experiment = json.loads(metadata[METADATA]), json.loads(metadata[b"experiment"])
+        content.select(COLUMNS)  # a table of items has the same metadata and is no result
         rows = tuple(Row(**row) for row in extra["rows"])
         looked = extra["confirmation"]
         confirmation = looked and Confirmation(looked["index"], looked["row"] and Row(**looked["row"]))

@@ -15,7 +15,7 @@ from engine.spec import Experiment
 
 if TYPE_CHECKING:
     from engine.behaviours.base import Dataset
-    from engine.models.network import Network
+    from engine.networks.network import Network
 
 os.environ["OMP_NUM_THREADS"] = "1"  # the networks here are small: threads within one would only wait for each other
 

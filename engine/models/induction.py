@@ -98,7 +98,7 @@ def training_tokens(rng: np.random.Generator, items: int) -> Int[np.ndarray, "it
 
 @final
 class Induction(Model):
-    """Two layers of four heads, vocabulary 48, context 64; 42 thousand parameters."""
+    """Two layers of four heads, vocabulary 48, context 64; 44 thousand parameters."""
 
     name: ClassVar[str] = "induction"
     summary: ClassVar[str] = "Two-layer attention-only transformer that copies repeated tokens."

@@ -18,7 +18,7 @@ from engine.dials import Variant, dials_of
 from engine.discovery import Kind
 from engine.measure import Losses
 from engine.models.base import Card, Model
-from engine.models.network import Network
+from engine.networks.network import Network
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 EVERY: list[tuple[Kind, type[Variant]]] = [

@@ -125,7 +125,7 @@ def test_default_strengths_ascend_from_0_and_are_allowed_and_told_apart(variant:
         assert 4 <= len(strengths) <= MOST_STRENGTHS
         assert all(low < high for low, high in pairwise(strengths))
         for strength in strengths:
-            degrader.check(strength, card)
+            assert degrader.canonical(strength, card) == strength
         labels = [degrader.label(strength, card) for strength in strengths]
         assert len(set(labels)) == len(labels)
         assert all(labels)
@@ -139,7 +139,7 @@ def test_a_strength_that_the_dial_does_not_reach_is_refused_in_one_sentence(vari
     for degrader, model in specimens(variant):
         for bad in (dial.high * 1.5, 1e300, -dial.high, -1e-3, math.nan, math.inf, -math.inf):
             with pytest.raises(InputError) as refused:
-                degrader.check(bad, model.card())
+                degrader.canonical(bad, model.card())
             told = str(refused.value)
             assert is_one_sentence(told), told
             assert "strength" in told

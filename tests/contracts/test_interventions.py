@@ -61,7 +61,6 @@ def measured(model: Model, data: Dataset, *interventions: Intervention | None) -
 @every_intervention
 def test_it_runs_and_gives_a_finite_loss_for_every_item(variant: type[Intervention]) -> None:
     for intervention, model in specimens(variant):
-        intervention.check(model.card())
         for losses in measured(model, some_data(model, ITEMS), None, intervention):
             assert losses.performance.shape == losses.behaviour.shape == (ITEMS,)
             assert np.isfinite(losses.performance).all()

@@ -15,7 +15,7 @@ from engine.degraders.base import Degraded
 from engine.dials import InputError
 from engine.measure import measure
 from engine.models.base import Card, Model
-from engine.models.network import file_hash
+from engine.networks.network import file_hash
 
 every_model = pytest.mark.parametrize("model", models(), ids=lambda each: each.name)
 

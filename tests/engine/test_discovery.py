@@ -31,7 +31,7 @@ class Base(Degrader):
     @classmethod
     def is_compatible(cls, card): return True
     def strengths(self, card): return (0.0, 0.5, 1.0)
-    def check(self, strength, card): pass
+    def canonical(self, strength, card): return strength
     def unit(self, draw): return draw
     def degrade(self, network, strength, draw, seed): return Degraded(network.weights)
     def label(self, strength, card): return f"{strength:g}"

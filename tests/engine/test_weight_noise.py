@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from engine.degraders.weight_noise import WeightNoise
-from engine.models.network import Network
+from engine.networks.network import Network
 
 STRENGTH = 0.2
 

@@ -23,7 +23,7 @@ from engine.interventions.base import FitOn
 from engine.interventions.head_ablation import HeadAblation
 from engine.interventions.steering import Steering
 from engine.measure import measure
-from engine.models.network import Network
+from engine.networks.network import Network
 
 Hook = tuple[str | Callable[..., Any], Callable[..., Any]]
 

@@ -1,0 +1,153 @@
+"""The verdict in words: every verdict has a headline and a detail that a reader can take as they are."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+from engine.regime import Analysis, Confirmation, Criteria, Point, VerdictName, analyse, confirm, verdict
+from engine.spec import Experiment
+from engine.words import PENDING, TONES, Answer, Tone, answer, place
+
+Make = Callable[..., Experiment]
+
+CRITERIA = Criteria(chance=4.0, margin=0.1)
+ITEMS = 64
+ZIGZAG = np.where(np.arange(ITEMS) % 2 == 0, 1.0, -1.0)[None]
+"""Item effects with mean zero, so that estimates are exactly those asked for."""
+
+LOST = {"retained": 0.1}
+ENTANGLED = {"delta": 0.3}
+BROKEN = {"loss": 3.9}
+OPEN = {"delta": 0.1}
+NOT_A_NUMBER = {"loss": math.nan}
+
+CURVES: dict[str, list[tuple[VerdictName, list[dict[str, float]]]]] = {
+    "clean throughout": [("clean throughout", [{}, {}, {}]), ("clean throughout", [{}, {}, LOST, BROKEN])],
+    "becomes clean": [
+        ("becomes clean", [ENTANGLED, ENTANGLED, {}, {}]),
+        ("becomes clean", [ENTANGLED, {}]),
+        ("becomes clean", [{}, ENTANGLED, {}]),
+        ("becomes clean", [OPEN, {}]),
+    ],
+    "unmasked": [("unmasked", [{}, {}, ENTANGLED]), ("unmasked", [{}, ENTANGLED, BROKEN])],
+    "never clean": [("never clean", [ENTANGLED, ENTANGLED, BROKEN]), ("never clean", [{"delta": -0.3}] * 2)],
+    "potency lost": [("potency lost", [ENTANGLED, ENTANGLED, LOST]), ("potency lost", [{}, LOST])],
+    "saturated": [("saturated", [ENTANGLED, BROKEN, BROKEN]), ("saturated", [{}, NOT_A_NUMBER])],
+    "unresolved": [("unresolved", [ENTANGLED, OPEN]), ("unresolved", [{}, OPEN]), ("unresolved", [OPEN, OPEN, BROKEN])],
+    "pending": [("pending", []), ("pending", [{}])],
+}
+
+every_curve = pytest.mark.parametrize(
+    ("name", "curve"), [pytest.param(*case, id=f"{name} {i}") for name in CURVES for i, case in enumerate(CURVES[name])]
+)
+
+
+def point(strength: float, *, delta: float = 0.01, retained: float = 0.9, loss: float = 1.0) -> Point:
+    losses, behaviour = loss + 0.1 * ZIGZAG, 0.3 * ZIGZAG
+    effect = (1.0 if strength == 0 else retained) + 0.02 * ZIGZAG
+    spread = 0.02 * ZIGZAG
+    return Point(
+        strength, losses, losses + delta + spread, behaviour, behaviour + effect, np.zeros(1, dtype=int), random=False
+    )
+
+
+def points_of(curve: Sequence[dict[str, float]], strengths: Sequence[float]) -> list[Point]:
+    return [point(strength, **each) for strength, each in zip(strengths, curve, strict=False)]
+
+
+@pytest.fixture(params=["weight-noise", "checkpoint"])
+def asked(request: pytest.FixtureRequest, experiment: Make) -> Experiment:
+    return experiment(degrader=request.param, strengths=None)
+
+
+def readable(said: Answer) -> None:
+    """A capital, a full stop, and nothing in between that a program left behind."""
+    for text in (said.headline, said.detail):
+        assert text[0].isupper()
+        assert text[-1] in ".:"
+        assert not re.search(r"[{}<>]|\bNone\b|\bnan\b|\binf\b|  | ,|\.\.|np\.|\(\)|True|False", text), text
+        assert len(text) < 600
+
+
+@every_curve
+@pytest.mark.parametrize("finished", [True, False])
+def test_every_verdict_is_told(
+    asked: Experiment, name: VerdictName, curve: list[dict[str, float]], finished: bool
+) -> None:
+    points = points_of(curve, asked.sweep_strengths)
+    analysis = analyse(points, CRITERIA)
+    assert analysis.verdict.name == name
+    confirmation = confirm(points, CRITERIA) if finished and analysis.verdict.regime else None
+    said = answer(asked, replace(analysis, confirmation=confirmation), finished)
+    partial = not finished and len(points) < len(asked.sweep_strengths)
+    if name == "pending" or partial or (name == "unresolved" and not finished):
+        assert said.tone == "pending"
+        assert said.headline.startswith("Measuring")
+        assert said.detail == "", "too early for reasons"
+        return
+    assert (said.name, said.tone) == (name, TONES[name])
+    readable(said)
+
+
+def test_every_verdict_has_a_curve_and_a_tone() -> None:
+    assert set(CURVES) == set(get_args(VerdictName)) == set(TONES)
+    assert set(TONES.values()) == set(get_args(Tone))
+
+
+def test_the_headline_names_intervention_and_regime(experiment: Make) -> None:
+    asked = experiment(degrader="checkpoint", strengths=None)
+    points = points_of([ENTANGLED, ENTANGLED, {}, {"loss": 1.5}, ENTANGLED], asked.sweep_strengths)
+    said = answer(asked, analyse(points, CRITERIA), True)
+    first, last = (place(asked, asked.sweep_strengths[index]) for index in (2, 3))
+    assert said.headline.startswith(f"{asked.intervention.describe()} becomes clean from {first} to {last}")
+    assert "(degraded loss 1.00 to 1.50)" in said.headline
+    assert f"At {first} it changes the loss by +0.010 nats" in said.detail
+    assert "+0.300 undegraded" in said.detail
+    assert "keeps 90 % of its effect" in said.detail
+    assert "90 % interval" in said.detail
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "Confirmed: "),
+        ({"state": "entangled"}, "Not confirmed: "),
+        ({"state": "unresolved"}, "Not confirmed: "),
+        (None, "not confirmed"),
+    ],
+)
+def test_the_second_look_is_told(experiment: Make, changes: dict[str, Any] | None, words: str) -> None:
+    asked = experiment()
+    points = points_of([ENTANGLED, {}, {}], asked.sweep_strengths)
+    confirmation = confirm(points, CRITERIA)
+    assert confirmation.row is not None
+    assert confirmation.row.state == "clean"
+    if changes is None:
+        confirmation = Confirmation(None, None)
+    elif changes:
+        confirmation = replace(confirmation, row=replace(confirmation.row, **changes))
+    said = answer(asked, replace(analyse(points, CRITERIA), confirmation=confirmation), True)
+    readable(said)
+    assert words in said.detail
+    assert (f"{place(asked, 0.1)}, chosen" in said.detail) is (changes is not None)
+
+
+def test_a_place_is_told_with_its_name(experiment: Make) -> None:
+    assert place(experiment(), 0.25) == "noise 0.25"
+    assert place(experiment(degrader="checkpoint", strengths=None), 0.85) == "step 600"
+
+
+def test_an_answer_needs_no_finite_numbers(experiment: Make) -> None:
+    """Rows of a network that came apart at every strength, as a sweep under way may have them."""
+    asked = experiment()
+    analysis = analyse(points_of([ENTANGLED, NOT_A_NUMBER, NOT_A_NUMBER], asked.sweep_strengths), CRITERIA)
+    readable(answer(asked, analysis, True))
+    nothing = Analysis((), verdict((), math.nan), math.nan)
+    assert answer(asked, nothing, False) == PENDING
