@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from engine.dials import Dial, Variant, dials_of
+from engine.dials import Dial, Variant, dials_of, shown
 from engine.models.base import Card
 
 LOG_STEPS: Final = 40
@@ -59,16 +59,19 @@ class Panel:
             value = st.number_input(label, int(dial.low), int(dial.high), int(start), **common)
         elif dial.scale == "log":
             value = st.select_slider(label, log_steps(dial, start), value=start, **common)
+            return self._note(key, value, f"one of the slider's steps {dial.allowed}")
         else:
             step = (dial.high - dial.low) / LINEAR_STEPS
             value = st.slider(label, dial.low, dial.high, float(start), step=step, **common)
         return self._note(key, value, dial.allowed)
 
-    def optional_number(self, label: str, key: str, high: float, placeholder: str, help: str) -> float | None:
-        """A number above 0 that may be left empty."""
+    def optional_number(
+        self, label: str, key: str, low: float, high: float, placeholder: str, help: str
+    ) -> float | None:
+        """A number that may be left empty."""
         value = st.number_input(
             label,
-            0.0,
+            low,
             high,
             None,
             step=0.01,
@@ -78,12 +81,15 @@ class Panel:
             help=help,
             bind="query-params",
         )
-        return self._note(key, value, f"a number between 0 and {high:g}") or None
+        return self._note(key, value, f"a number between {low:g} and {high:g}")
 
     def finish(self) -> None:
         """Notices what is left of the URL: settings that nothing here goes by."""
-        for key in self._asked.keys() - self._shown:
-            self.notices.append(f"The link's setting '{key}' does not belong to what is shown; it is left out.")
+        for key in self._asked:
+            if key not in self._shown:
+                self.notices.append(
+                    f"The link's setting {_quoted(key)} does not belong to what is shown; it is left out."
+                )
 
     def _options(self, dial: Dial, label: str, card: Card, begin: Mapping[str, Any], common: dict[str, Any]) -> Any:
         choices, suggested = card.options(dial.of), card.suggested(dial.of)
@@ -101,7 +107,7 @@ class Panel:
         if asked is not None and not _same(asked, value):
             used = ", ".join(map(str, value)) if isinstance(value, list) else value
             self.notices.append(
-                f"The link asks for {key} = {', '.join(asked)}, which must be {allowed}; "
+                f"The link asks for {key} = {_quoted(', '.join(asked))}, which must be {allowed}; "
                 f"{'nothing' if used is None else used} is used instead."
             )
         return value
@@ -113,6 +119,11 @@ def log_steps(dial: Dial, start: float) -> list[float]:
     low, high = math.log(dial.low), math.log(dial.high)
     steps = {float(f"{math.exp(low + (high - low) * k / LOG_STEPS):.3g}") for k in range(LOG_STEPS + 1)}
     return sorted(steps | {start})
+
+
+def _quoted(text: str) -> str:
+    """What a link brings along, for a notice: a code span, so that it is never read as Markdown."""
+    return "`" + shown(text).replace("`", "'") + "`"
 
 
 def _same(asked: Sequence[str], value: Any) -> bool:

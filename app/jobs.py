@@ -81,7 +81,7 @@ class JobManager:
         self._closed = False
         self._deaths = 0
         self._worker = start_worker()
-        threading.Thread(target=self._listen, name="worker-events", daemon=True).start()
+        self._start_listening()
 
     def open(self, experiment: Experiment) -> Job:
         """The experiment's job, started if it is new. A cancelled one stays cancelled."""
@@ -121,7 +121,7 @@ class JobManager:
                 self._worker.send({"do": "cancel", "key": key})
                 self._tell(job, {"status": "cancelled"})
 
-    def leave(self, key: str, listener: Listener, opened: float) -> None:
+    def leave(self, key: str, listener: Listener | None, opened: float) -> None:
         """One who watched looks at another experiment now. With the last of them the job is dropped, unless it was
         opened again meanwhile; what it measured is in the store.
         """
@@ -133,10 +133,14 @@ class JobManager:
                 del self._jobs[key]
 
     def resume(self, key: str) -> None:
-        """Goes on with a cancelled or failed job."""
+        """Goes on with a cancelled or failed job; a worker that was given up gets one more chance."""
         with self._lock:
             job = self._jobs.get(key)
             if job is not None and job.snapshot.get("status") in ("cancelled", "failed"):
+                if self._deaths > RESTARTS:
+                    self._deaths = RESTARTS
+                    self._worker = self._start_worker()
+                    self._start_listening()
                 self._tell(job, {"status": "queued", "message": ""})
                 self._submit(job)
 
@@ -176,10 +180,16 @@ class JobManager:
             {"do": "start", "key": job.experiment.key, "experiment": job.experiment.model_dump(mode="json")}
         )
 
+    def _start_listening(self) -> None:
+        threading.Thread(target=self._listen, name="worker-events", daemon=True).start()
+
     def _listen(self) -> None:
         while True:
             for event in self._worker.events():
-                self._heed(event)
+                try:
+                    self._heed(event)
+                except Exception:  # one event that makes no sense must not end the listening
+                    log.exception("An event of the worker was not understood.")
             with self._lock:
                 if self._closed or not self._replace_worker():
                     return

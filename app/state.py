@@ -15,6 +15,7 @@ from engine.models.base import Card
 from engine.spec import Experiment, presets
 
 DEFAULT_PRESET: Final = "becomes-clean"
+LOWEST_MARGIN: Final = 0.001
 HIGHEST_MARGIN: Final = 10.0
 
 
@@ -54,6 +55,7 @@ def choose_experiment() -> tuple[Experiment, list[str]]:
             form["margin"] = panel.optional_number(
                 "Margin ε (nats)",
                 "margin",
+                LOWEST_MARGIN,
                 HIGHEST_MARGIN,
                 "5 % of chance − L(0)",
                 "Loss delta that counts as no longer significant. Empty: 5 % of what the network knows, chance − L(0).",

@@ -72,7 +72,9 @@ function createView(root, plotly) {
       grace = setTimeout(renderSoon, before ? GRACE : 0);
     }
     transport.follow(socket);
-    if (snapshot && snapshot.version > (latest?.version ?? -1)) receive({ type: "snapshot", ...snapshot });
+    // What comes over an open socket is newer, and knows whether this page has cancelled.
+    const news = snapshot && snapshot.version > (latest?.version ?? -1) && !(latest && connection === "socket");
+    if (news) receive({ type: "snapshot", ...snapshot });
     const theme = readTheme(root);
     if (JSON.stringify(theme) !== JSON.stringify(palette)) {
       palette = theme;

@@ -45,7 +45,7 @@ export function createFoot(part, { onCommand, onPicture, signal }) {
       part("store").textContent = snapshot?.store ?? "";
       const cut = connection === "lost" || connection === "gone";
       part("cancel").hidden = cut || !["queued", "running"].includes(status);
-      part("resume").hidden = cut || status !== "cancelled";
+      part("resume").hidden = cut || !["cancelled", "failed"].includes(status);
       part("reload").hidden = connection !== "gone";
       part("csv").href = csv;
       part("csv").toggleAttribute("inert", !done);

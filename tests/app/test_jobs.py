@@ -221,10 +221,10 @@ def test_focus_goes_to_the_worker(manager: JobManager, workers: Workers, experim
         {"type": "focus", "strength": "0.1"},
         {"type": "focus", "strength": None},
         {"type": "focus", "strength": [0.1]},
-        {"type": "focus", "strength": 10**400},  # no float is that large
+        {"type": "focus", "strength": 10**400},
         {"type": "focus", "strength": float("nan")},
     ],
-    ids=str,
+    ids=lambda command: str(command)[:50],
 )
 def test_nonsense_is_left_alone(
     manager: JobManager, workers: Workers, experiment: Make, command: dict[str, Any]
@@ -273,24 +273,42 @@ def test_a_worker_that_keeps_dying_is_given_up_and_every_job_fails_with_a_senten
     workers.latest.die()
     eventually(lambda: status(job) == "failed", "the job fails")
     assert tab.called.is_set()
-    assert is_one_sentence(job.snapshot.get("message").replace("; the", ", the"))
+    assert is_one_sentence(job.snapshot.get("message"))
     assert status(done) == "done"
     assert len(workers.all) == RESTARTS + 1
     assert all(worker.closed for worker in workers.all)
 
 
-def test_nothing_waits_for_a_worker_that_was_given_up(
-    manager: JobManager, workers: Workers, experiment: Make
-) -> None:
+def test_nothing_waits_for_a_worker_that_was_given_up(manager: JobManager, workers: Workers, experiment: Make) -> None:
+    job = given_up(manager, workers, experiment)
+    late = manager.open(experiment(seed=1))
+    assert [status(each) for each in (job, late)] == ["failed", "failed"]
+    assert late.snapshot.get("message") == job.snapshot.get("message") != ""
+
+
+def test_trying_again_gives_one_more_worker_a_chance(manager: JobManager, workers: Workers, experiment: Make) -> None:
+    job = given_up(manager, workers, experiment)
+    manager.resume(job.experiment.key)
+    assert workers.latest.did("start") == [job.experiment.key]
+    assert status(job) == "queued"
+    workers.latest.die()
+    eventually(lambda: status(job) == "failed", "the manager gives up again")
+    assert len(workers.all) == RESTARTS + 2
+    manager.resume(job.experiment.key)
+    workers.latest.update(job.experiment.key, status="running", progress={"done": 1})
+    assert status(job) == "running"
+    workers.kill_latest()
+    assert status(job) == "running"
+
+
+def given_up(manager: JobManager, workers: Workers, experiment: Make) -> Job:
+    """A job whose worker died once too often."""
     job = manager.open(experiment())
     for _ in range(RESTARTS):
         workers.kill_latest()
     workers.latest.die()
     eventually(lambda: status(job) == "failed", "the job fails")
-    manager.resume(job.experiment.key)
-    late = manager.open(experiment(seed=1))
-    assert [status(each) for each in (job, late)] == ["failed", "failed"]
-    assert late.snapshot.get("message") == job.snapshot.get("message") != ""
+    return job
 
 
 def test_what_is_recalled_from_the_store_does_not_count_as_progress(
@@ -348,7 +366,7 @@ def test_closing_ends_the_worker_and_starts_no_other(workers: Workers, experimen
 
 
 def test_old_jobs_that_nobody_waits_for_are_forgotten(manager: JobManager, workers: Workers, experiment: Make) -> None:
-    first, *others = [experiment(seed=seed) for seed in range(KEPT + 2)]
+    first, *others = [experiment(seed=seed) for seed in range(KEPT + 1)]
     watched, running, *idle = [manager.open(each).experiment.key for each in others]
     Tab(manager, watched)
     for key in (watched, *idle):
@@ -360,9 +378,7 @@ def test_old_jobs_that_nobody_waits_for_are_forgotten(manager: JobManager, worke
     assert all(manager.get(key) for key in (watched, running, *idle[1:], first.key))
 
 
-def test_a_job_that_was_asked_for_lately_is_remembered(
-    manager: JobManager, workers: Workers, experiment: Make
-) -> None:
+def test_a_job_that_was_asked_for_lately_is_remembered(manager: JobManager, workers: Workers, experiment: Make) -> None:
     many = [experiment(seed=seed) for seed in range(KEPT + 1)]
     for each in many[:KEPT]:
         manager.open(each)
@@ -388,7 +404,7 @@ def _hasty() -> Iterator[None]:
 @pytest.mark.usefixtures("_hasty")
 def test_threads_do_not_disturb_each_other(manager: JobManager, workers: Workers, experiment: Make) -> None:
     """Pages open the job, browsers come, look and go, the worker tells: nobody misses the job, nothing is lost."""
-    asked, rounds = experiment(), 400
+    asked, rounds = experiment(), 2000
     job = manager.open(asked)
     key = asked.key
     tab = Tab(manager, key)
