@@ -12,7 +12,6 @@ from engine.dials import Dial, Variant, dials_of, shown
 from engine.models.base import Card
 
 LOG_STEPS: Final = 40
-LINEAR_STEPS: Final = 200
 
 
 class Panel:
@@ -61,8 +60,7 @@ class Panel:
             value = st.select_slider(label, log_steps(dial, start), value=start, **common)
             return self._note(key, value, f"one of the slider's steps {dial.allowed}")
         else:
-            step = (dial.high - dial.low) / LINEAR_STEPS
-            value = st.slider(label, dial.low, dial.high, float(start), step=step, **common)
+            value = st.slider(label, dial.low, dial.high, float(start), step=dial.step, **common)
         return self._note(key, value, dial.allowed)
 
     def optional_number(

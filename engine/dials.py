@@ -49,6 +49,7 @@ class Dial(BaseModel):
     low: float | None = None
     high: float | None = None
     scale: Scale = "linear"
+    step: float | None = None
     unit: str = ""
     choices: tuple[str, ...] = ()
     of: str = ""
@@ -64,9 +65,19 @@ class Dial(BaseModel):
         return f"between {self.low:g} and {self.high:g}"
 
 
-def dial(default: float, *, low: float, high: float, help: str, scale: Scale = "linear", unit: str = "") -> Any:
-    """Declares a number (or, on an `int` field, an integer) within [low, high]."""
-    return Field(default=default, ge=low, le=high, description=help, json_schema_extra={"scale": scale, "unit": unit})
+def dial(
+    default: float,
+    *,
+    low: float,
+    high: float,
+    help: str,
+    scale: Scale = "linear",
+    step: float | None = None,
+    unit: str = "",
+) -> Any:
+    """Declares a number (or, on an `int` field, an integer) within [low, high]; `step` is that of its slider."""
+    extra: Any = {"scale": scale, "step": step, "unit": unit}
+    return Field(default=default, ge=low, le=high, description=help, json_schema_extra=extra)
 
 
 def choice(default: str, *, help: str) -> Any:

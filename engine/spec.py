@@ -75,8 +75,8 @@ class Experiment(BaseModel):
         le=10,
         description="Loss delta, in nats, that counts as no harm; none: 5 % of chance − L(0).",
     )
-    retention_min: float = dial(0.5, low=0.05, high=1.0, help="Share of the effect that must be left.")
-    alpha: float = dial(0.05, low=0.001, high=0.2, help="Error rate of every test.")
+    retention_min: float = dial(0.5, low=0.05, high=1.0, step=0.05, help="Share of the effect that must be left.")
+    alpha: float = dial(0.05, low=0.005, high=0.2, step=0.005, help="Error rate of every test.")
 
     @field_validator("strengths")
     @classmethod

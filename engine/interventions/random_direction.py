@@ -21,7 +21,7 @@ class RandomDirection(Intervention):
     summary: ClassVar[str] = "A sham: steers by a random vector of the same norm."
 
     vector: str = options(of="vectors", help="The vector whose norm and site the random one takes.")
-    coefficient: float = dial(1.0, low=-10.0, high=10.0, help="How many times that norm.")
+    coefficient: float = dial(1.0, low=-10.0, high=10.0, step=0.1, help="How many times that norm.")
     direction: int = dial(0, low=0, high=9_999, help="Number of the random direction; each is another sham.")
 
     @classmethod

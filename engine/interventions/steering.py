@@ -20,7 +20,7 @@ class Steering(Intervention):
     summary: ClassVar[str] = "Adds a vector to the residual stream at every position."
 
     vector: str = options(of="vectors", help="One of the directions that come with the model.")
-    coefficient: float = dial(1.0, low=-10.0, high=10.0, help="How many times the vector is added.")
+    coefficient: float = dial(1.0, low=-10.0, high=10.0, step=0.1, help="How many times the vector is added.")
 
     @classmethod
     def is_compatible(cls, card: Card) -> bool:

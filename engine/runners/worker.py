@@ -86,7 +86,8 @@ class Worker:
             self._sweeps.pop(key, None)
             if not isinstance(error, InputError):
                 log.exception("A sweep failed.")
-                error = f"The sweep stopped: {type(error).__name__}: {error}; the server's log tells more."
+                why = " ".join(str(error).split())  # one line, however many there were
+                error = f"The sweep stopped: {type(error).__name__}: {why}; the server's log tells more."
             self._update(key, {"status": "failed", "message": str(error)})
 
     def _update(self, key: str, fields: dict[str, Any]) -> None:
