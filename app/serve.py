@@ -43,7 +43,8 @@ def main() -> int:
         return 2
     address = f"http://localhost:{arguments.port}"
     on_start = None if arguments.no_browser else lambda: webbrowser.open(address)
-    app(arguments.cache or default_folder(), on_start).run(config={**settings(), "server.port": arguments.port})
+    with contextlib.suppress(KeyboardInterrupt):  # the ordinary way to stop
+        app(arguments.cache or default_folder(), on_start).run(config={**settings(), "server.port": arguments.port})
     return 0
 
 

@@ -57,7 +57,7 @@ def choose_experiment() -> tuple[Experiment, list[str]]:
                 "margin",
                 LOWEST_MARGIN,
                 HIGHEST_MARGIN,
-                "5 % of chance − L(0)",
+                "automatic",
                 "Loss delta that counts as no longer significant. Empty: 5 % of what the network knows, chance − L(0).",
             )
             for name in ("retention_min", "alpha"):

@@ -36,9 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `regimescope list | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        print(
-            "\nregimescope: stopped; what was measured is kept, the same command goes on from there.", file=sys.stderr
-        )
+        kept = "; what was measured is kept, the same command goes on from there" if run is _sweep else ""
+        print(f"\nregimescope: stopped{kept}.", file=sys.stderr)
         return INTERRUPTED
     return 0
 
@@ -117,7 +116,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
 
 def _print_verdict(analysis: Analysis) -> None:
     print(f"{analysis.verdict.name}: {analysis.verdict.sentence}")
-    if analysis.verdict.strengths and analysis.confirmation:
+    if analysis.confirmed is not None and analysis.confirmation is not None:
         print(analysis.confirmation.sentence)
 
 
@@ -139,7 +138,7 @@ def _verdict(arguments: argparse.Namespace) -> None:
             "sentence": said.sentence,
             "regime": regime,
             "clean_at_zero": said.clean_at_zero,
-            "confirmation": looked.sentence if (looked := analysis.confirmation) and said.strengths else None,
+            "confirmed": analysis.confirmed,
             "margin": analysis.margin,
             "states": states,
             "experiment": experiment,

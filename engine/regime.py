@@ -96,6 +96,18 @@ class Analysis:
     margin: float
     confirmation: Confirmation | None = None
 
+    @property
+    def confirmed(self) -> bool | None:
+        """Whether the strength chosen on half of the items lies in the regime and is clean on the other half.
+
+        None as long as there is nothing to confirm.
+        """
+        looked, regime = self.confirmation, self.verdict.regime
+        if looked is None or regime is None:
+            return None
+        chosen_within = looked.index is not None and regime[0] <= looked.index <= regime[1]
+        return chosen_within and looked.row is not None and looked.row.state == "clean"
+
 
 def analyse(points: Sequence[Point], criteria: Criteria) -> Analysis:
     """Judges the strengths measured so far, in any order; without strength 0 there is nothing to compare with yet."""

@@ -66,7 +66,7 @@ class Experiment(BaseModel):
     strengths: tuple[float, ...] | None = Field(
         default=None, description="Strengths to measure; none: the degrader's default sweep."
     )
-    draws: int = dial(8, low=1, high=64, help="Random realisations of the degrader at each strength.")
+    draws: int = dial(8, low=1, high=64, help="Random realisations at each strength; noise comes in pairs ±ε.")
     items: int = dial(256, low=1, high=1024, help="Items of the performance set, and as many of the behaviour set.")
     seed: int = dial(0, low=0, high=2**31 - 1, help="Seed of the degrader's noise.")
     margin: float | None = Field(

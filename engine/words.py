@@ -6,7 +6,7 @@ import math
 from typing import Literal, NamedTuple
 
 from engine.degraders.base import Axis
-from engine.regime import Analysis, Confirmation, Row
+from engine.regime import Analysis, Row
 from engine.spec import Experiment
 
 Tone = Literal["clean", "entangled", "lost", "broken", "unresolved", "pending"]
@@ -51,10 +51,13 @@ def answer(experiment: Experiment, analysis: Analysis, finished: bool) -> Answer
     if not finished and (name == "unresolved" or len(rows) < len(experiment.sweep_strengths)):
         return MEASURING
     subject = experiment.intervention.describe()
-    detail = _at_regime(experiment, analysis) if verdict.regime else _why(rows)
-    if analysis.confirmation is not None and verdict.regime:
-        detail += _confirmed(experiment, analysis.confirmation, rows)
-    return Answer(name, TONES[name], _headline(name, subject, experiment, analysis), detail)
+    headline = _headline(name, subject, experiment, analysis)
+    if not verdict.regime:
+        return Answer(name, TONES[name], headline, _why(experiment, rows))
+    detail = _at_regime(experiment, analysis) + _elsewhere(experiment, analysis) + _confirmed(experiment, analysis)
+    if analysis.confirmed is False:
+        return Answer(name, "unresolved", f"{headline} This is not confirmed.", detail)
+    return Answer(name, TONES[name], headline, detail)
 
 
 def place(experiment: Experiment, strength: float) -> str:
@@ -109,18 +112,34 @@ def _at_regime(experiment: Experiment, analysis: Analysis) -> str:
     )
 
 
-def _why(rows: tuple[Row, ...]) -> str:
-    """The reason of the strength that comes nearest to being clean, else of strength 0."""
-    rows = tuple(row for row in rows if row.state != "broken") or rows
-    open_rows = [row for row in rows if row.state == "unresolved"]
-    nearest = min(open_rows or rows, key=lambda row: abs(row.loss_delta))
-    return f"Undegraded: {rows[0].reason}" if nearest is rows[0] else nearest.reason
+def _elsewhere(experiment: Experiment, analysis: Analysis) -> str:
+    """Clean strengths outside of the regime, which is the longest run of neighbours."""
+    first, last = analysis.verdict.regime or (0, 0)
+    others = [row for i, row in enumerate(analysis.rows) if row.state == "clean" and i > 0 and not first <= i <= last]
+    if not others:
+        return ""
+    axis = experiment.degrader.axis(experiment.card)
+    labels = (experiment.degrader.label(row.strength, experiment.card) for row in others)
+    return f" Clean elsewhere, too, at {axis.name} {', '.join(labels)}."
 
 
-def _confirmed(experiment: Experiment, confirmation: Confirmation, rows: tuple[Row, ...]) -> str:
-    if confirmation.index is None or confirmation.row is None:
-        return " On half of the items alone no strength is clean, so the choice of strength is not confirmed."
-    chosen = place(experiment, rows[confirmation.index].strength)
-    if confirmation.row.state == "clean":
-        return f" Confirmed: {chosen}, chosen on half of the items, is clean on the other half too."
-    return f" Not confirmed: {chosen}, chosen on half of the items, is {confirmation.row.state} on the other half."
+def _why(experiment: Experiment, rows: tuple[Row, ...]) -> str:
+    """The reason of the strength that comes nearest to being clean."""
+    working = tuple(row for row in rows if row.state != "broken") or rows
+    undecided = [row for row in working if row.state == "unresolved"]
+    nearest = min(undecided or working, key=lambda row: abs(row.loss_delta))
+    return f"{place(experiment, nearest.strength).capitalize()}: {nearest.reason}"
+
+
+def _confirmed(experiment: Experiment, analysis: Analysis) -> str:
+    looked = analysis.confirmation
+    if looked is None:
+        return ""
+    if looked.index is None or looked.row is None:
+        return " On half of the items alone no strength is clean."
+    chosen = f"{place(experiment, analysis.rows[looked.index].strength)}, chosen on half of the items,"
+    if analysis.confirmed:
+        return f" Confirmed: {chosen} is clean on the other half too."
+    if looked.row.state == "clean":
+        return f" {chosen.capitalize()} is clean on the other half, but lies outside of this regime."
+    return f" {chosen.capitalize()} is {looked.row.state} on the other half."

@@ -7,6 +7,7 @@ and the state. It uses the dashboard's store, so a second run only reads.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,8 @@ from engine.words import place
 STEPS = (1200, 600)
 NOISES = (0.1, 0.2)
 DRAWS = 16
-SHAMS = 3
+SHAMS = 12
+SHAM_ITEMS = (256, 1024)
 
 Form = Mapping[str, Any]
 
@@ -39,6 +41,13 @@ def main() -> None:
         effect = next(iter(curves.values()))[1].rows[0].effect
         _print_row(title, f"{effect:.2f}", *(_curve(*curve) for curve in curves.values()))
 
+    for items in SHAM_ITEMS:
+        dial = {"degrader": "checkpoint", "items": items}
+        shams = (_sweep(lab, _sham(card, direction), dial)[1] for direction in range(SHAMS))
+        counts = Counter(_confirmed(sham) for sham in shams)
+        told = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+        print(f"\nOf {SHAMS} random vectors on the checkpoint dial, at {items:,} items: {told}.")
+
     print()
     heads = ["undegraded", *(f"step {step:,}" for step in STEPS), *(f"weight noise {noise}" for noise in NOISES)]
     print("| intervention | " + " | ".join(heads) + " |\n|---" + "|---" * len(heads) + "|")
@@ -53,14 +62,6 @@ def main() -> None:
 def _interventions(card: Card) -> dict[str, Form]:
     previous, induction = card.head_groups["previous-token"], card.head_groups["induction"][:2]
     vectors = {f"{vector} (spurious)": {"name": "steering", "vector": vector} for vector in card.vectors}
-    shams = {
-        f"random vector {number} as long as {next(iter(card.vectors))} (sham)": {
-            "name": "random-direction",
-            "vector": next(iter(card.vectors)),
-            "direction": number,
-        }
-        for number in range(SHAMS)
-    }
     return {
         "previous-token heads, mean": {"name": "head-ablation", "heads": previous},
         "previous-token heads, mean of the original": {
@@ -71,9 +72,14 @@ def _interventions(card: Card) -> dict[str, Form]:
         "previous-token heads, zero": {"name": "head-ablation", "heads": previous, "value": "zero"},
         "two strongest induction heads, mean": {"name": "head-ablation", "heads": induction},
         **vectors,
-        **shams,
+        "random vector 0 (sham)": _sham(card, 0),
         "identity": {"name": "identity"},
     }
+
+
+def _sham(card: Card, direction: int) -> Form:
+    """A random vector as long as the first of the optimised ones, at its site."""
+    return {"name": "random-direction", "vector": next(iter(card.vectors)), "direction": direction}
 
 
 def _sweep(lab: Lab, intervention: Form, dial: Form) -> tuple[Experiment, Analysis]:
@@ -88,6 +94,10 @@ def _curve(experiment: Experiment, analysis: Analysis) -> str:
         return verdict.name
     ends = " to ".join(dict.fromkeys(place(experiment, strength) for strength in verdict.strengths))
     return f"**{verdict.name}**, {ends}, L {verdict.losses[0]:.2f} to {verdict.losses[1]:.2f}"
+
+
+def _confirmed(analysis: Analysis) -> str:
+    return analysis.verdict.name + (" (not confirmed)" if analysis.confirmed is False else "")
 
 
 def _cell(row: Row) -> str:

@@ -63,7 +63,7 @@ export function phaseFigure(snapshot, palette) {
         title: title("effect retained", palette.effect),
       }),
       shapes: corner.shapes,
-      annotations: [...corner.annotations, ...startNote(rows[0], palette)],
+      annotations: [...corner.annotations, ...startNote(rows[0], across, palette)],
     }),
   };
 }
@@ -81,9 +81,11 @@ function points(rows, x, y) {
 }
 
 /** The end of the path where nothing is degraded. */
-function startNote(first, palette) {
+function startNote(first, across, palette) {
   if (first?.index !== 0) return [];
-  const place = { x: Math.abs(first.loss_delta), y: first.retention, yanchor: "bottom", yshift: 4 };
+  const x = Math.abs(first.loss_delta);
+  const xanchor = x > 0.7 * across[1] ? "right" : "center"; // the plane ends there
+  const place = { x, y: first.retention, xanchor, yanchor: "bottom", yshift: 4 };
   return [note("undegraded", palette.muted, place)];
 }
 

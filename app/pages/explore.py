@@ -40,8 +40,8 @@ def page() -> None:
         notices = [f"Shown below is what was set before: {job.experiment.intervention.describe()}."]
     _leave_former(job)
     st.session_state[LAST_SHOWN] = Shown(job.experiment, job.opened)
-    for notice in notices:
-        above.warning(notice)
+    if notices:
+        above.warning("  \n".join(notices))
     polls = (st.session_state.get(COMPONENT) or {}).get("transport") == "poll"
     st.fragment(_show, run_every=POLL_SECONDS if polls else None)(job, polls)
 

@@ -101,6 +101,10 @@ def test_integers_and_the_numbers_that_equal_them_are_one_question(experiment: M
     assert steered[0].key == steered[1].key
 
 
+def test_strengths_ascend_from_0_however_the_experiment_is_made() -> None:
+    assert Experiment.model_validate(FULL | {"strengths": [0.3, 0.1, 0.3]}).sweep_strengths == (0.0, 0.1, 0.3)
+
+
 def test_a_degrader_without_randomness_has_one_draw(experiment: Make) -> None:
     assert experiment(degrader="checkpoint", strengths=None, draws=8).draws == 1
 

@@ -62,11 +62,6 @@ def points_of(curve: Sequence[dict[str, float]], strengths: Sequence[float]) -> 
     return [point(strength, **each) for strength, each in zip(strengths, curve, strict=False)]
 
 
-@pytest.fixture(params=["weight-noise", "checkpoint"])
-def asked(request: pytest.FixtureRequest, experiment: Make) -> Experiment:
-    return experiment(degrader=request.param, strengths=None)
-
-
 def readable(said: Answer) -> None:
     """A capital, a full stop, and nothing in between that a program left behind."""
     for text in (said.headline, said.detail):
@@ -77,23 +72,27 @@ def readable(said: Answer) -> None:
 
 
 @every_curve
-@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize("degrader", ["weight-noise", "checkpoint"])
+@pytest.mark.parametrize("seen", ["everything", "every strength", "some strengths"])
 def test_every_verdict_is_told(
-    asked: Experiment, name: VerdictName, curve: list[dict[str, float]], finished: bool
+    experiment: Make, name: VerdictName, curve: list[dict[str, float]], degrader: str, seen: str
 ) -> None:
+    strengths = experiment(degrader=degrader, strengths=None).sweep_strengths
+    asked = experiment(degrader=degrader, strengths=strengths[: max(2, len(curve)) + (seen == "some strengths")])
     points = points_of(curve, asked.sweep_strengths)
     analysis = analyse(points, CRITERIA)
     assert analysis.verdict.name == name
-    confirmation = confirm(points, CRITERIA) if finished and analysis.verdict.regime else None
-    said = answer(asked, replace(analysis, confirmation=confirmation), finished)
-    partial = not finished and len(points) < len(asked.sweep_strengths)
-    if name == "pending" or partial or (name == "unresolved" and not finished):
+    if seen == "everything" and analysis.verdict.regime:
+        analysis = replace(analysis, confirmation=confirm(points, CRITERIA))
+    said = answer(asked, analysis, finished=seen == "everything")
+    if name == "pending" or seen == "some strengths" or (name == "unresolved" and seen == "every strength"):
         assert said.tone == "pending"
         assert said.headline.startswith("Measuring")
         assert said.detail == "", "too early for reasons"
         return
     assert (said.name, said.tone) == (name, TONES[name])
     readable(said)
+    assert ("onfirmed" in said.detail) is (analysis.confirmation is not None)
 
 
 def test_every_verdict_has_a_curve_and_a_tone() -> None:
@@ -118,9 +117,9 @@ def test_the_headline_names_intervention_and_regime(experiment: Make) -> None:
     ("changes", "words"),
     [
         ({}, "Confirmed: "),
-        ({"state": "entangled"}, "Not confirmed: "),
-        ({"state": "unresolved"}, "Not confirmed: "),
-        (None, "not confirmed"),
+        ({"state": "entangled"}, "This is not confirmed."),
+        ({"state": "unresolved"}, "This is not confirmed."),
+        (None, "This is not confirmed."),
     ],
 )
 def test_the_second_look_is_told(experiment: Make, changes: dict[str, Any] | None, words: str) -> None:
@@ -135,7 +134,8 @@ def test_the_second_look_is_told(experiment: Make, changes: dict[str, Any] | Non
         confirmation = replace(confirmation, row=replace(confirmation.row, **changes))
     said = answer(asked, replace(analyse(points, CRITERIA), confirmation=confirmation), True)
     readable(said)
-    assert words in said.detail
+    assert words in f"{said.headline} {said.detail}"
+    assert said.tone == ("clean" if words == "Confirmed: " else "unresolved")
     assert (f"{place(asked, 0.1)}, chosen" in said.detail) is (changes is not None)
 
 
