@@ -35,12 +35,18 @@ class Panel:
     def variant(self, variant: type[Variant], card: Card, begin: Mapping[str, Any]) -> dict[str, Any]:
         """The controls of a variant's parameters; returns its JSON form.
 
+        They stand in a block of their own, so that what comes after them never moves: Streamlit loses a control's tie
+        to the URL if it is drawn in a new place before it is gone from the old one.
+
         Args:
             variant: what is set.
             card: of the model that it is set for.
             begin: values to begin with instead of the defaults.
         """
-        values = {dial.name: self.dial(dial, f"{variant.name}.{dial.name}", card, begin) for dial in dials_of(variant)}
+        with st.container():
+            values = {
+                dial.name: self.dial(dial, f"{variant.name}.{dial.name}", card, begin) for dial in dials_of(variant)
+            }
         return {"name": variant.name, **values}
 
     def dial(self, dial: Dial, key: str, card: Card, begin: Mapping[str, Any]) -> Any:

@@ -48,8 +48,9 @@ def choose_experiment() -> tuple[Experiment, list[str]]:
         form["intervention"] = _variant(panel, "Intervention", "interventions", card, begin["intervention"])
 
         with st.expander("Sampling and verdict"):
-            if degrader.random:
-                form["draws"] = panel.dial(dial_of(Experiment, "draws"), "draws", card, begin)
+            with st.container():  # for the same reason as a variant's parameters
+                if degrader.random:
+                    form["draws"] = panel.dial(dial_of(Experiment, "draws"), "draws", card, begin)
             for name in ("items", "seed"):
                 form[name] = panel.dial(dial_of(Experiment, name), name, card, begin)
             form["margin"] = panel.optional_number(

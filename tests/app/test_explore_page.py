@@ -176,6 +176,28 @@ def test_everything_that_fits_the_model_can_be_chosen_and_nothing_else(visit: Vi
     assert at.selectbox(key="intervention").options == list(interventions)
 
 
+COMMON = ("model", "behaviour", "degrader", "intervention", "items", "seed", "margin", "retention_min", "alpha")
+
+
+def places(block: Any, path: tuple[int, ...] = ()) -> dict[str, tuple[int, ...]]:
+    """Where each control stands: the numbers of its block within the block around it, and so on."""
+    found: dict[str, tuple[int, ...]] = {}
+    for number, child in block.children.items():
+        here = (*path, number)
+        found |= places(child, here) if hasattr(child, "children") else {getattr(child, "key", None) or "": here}
+    return found
+
+
+def test_controls_that_every_experiment_has_never_move(visit: Visit) -> None:
+    """Streamlit loses a control's tie to the URL if it is drawn in a second place before it is gone from the first."""
+    at = visit()
+    first = {key: places(at.sidebar)[key] for key in COMMON}
+    for kind, known in (("degrader", degraders), ("intervention", interventions)):
+        for name in known:
+            at = drawn(at.selectbox(key=kind).set_value(name).run())
+            assert {key: places(at.sidebar)[key] for key in COMMON} == first, f"with {name}"
+
+
 def test_a_setting_comes_back_with_its_variant(visit: Visit) -> None:
     """What was set for one intervention is neither taken over by another nor mixed up with it."""
     at = visit()

@@ -48,7 +48,7 @@ def test_more_items_extend_fewer(variant: type[Behaviour], few: int, many: int) 
 @every_behaviour
 def test_no_sequence_is_in_two_sets_or_twice_in_one(variant: type[Behaviour]) -> None:
     for behaviour, _ in specimens(variant):
-        data = behaviour.data(256)
+        data = behaviour.data(600)
         sequences = [
             row.tobytes()
             for tokens in (data.performance.tokens, data.behaviour.tokens, data.reference)

@@ -136,7 +136,26 @@ def test_the_second_look_is_told(experiment: Make, changes: dict[str, Any] | Non
     readable(said)
     assert words in f"{said.headline} {said.detail}"
     assert said.tone == ("clean" if words == "Confirmed: " else "unresolved")
-    assert (f"{place(asked, 0.1)}, chosen" in said.detail) is (changes is not None)
+    assert (f"{place(asked, 0.1)}, chosen" in said.detail.lower()) is (changes is not None)
+
+
+def test_a_choice_that_lies_outside_of_the_regime_confirms_nothing(experiment: Make) -> None:
+    asked = experiment(strengths=[0.1, 0.2, 0.3, 0.4])
+    analysis = analyse(points_of([ENTANGLED, {}, ENTANGLED, {}, {}], asked.sweep_strengths), CRITERIA)
+    assert analysis.verdict.regime == (3, 4)
+    said = answer(asked, replace(analysis, confirmation=Confirmation(1, analysis.rows[1])), True)
+    readable(said)
+    assert said.tone == "unresolved"
+    assert "outside of this regime" in said.detail
+
+
+def test_what_is_clean_beside_the_regime_is_told(experiment: Make) -> None:
+    asked = experiment(strengths=[0.1, 0.2, 0.3, 0.4])
+    clean = points_of([ENTANGLED, {}, ENTANGLED, {}, {}], asked.sweep_strengths)
+    said = answer(asked, analyse(clean, CRITERIA), True)
+    readable(said)
+    assert place(asked, 0.1) in said.detail
+    assert "from noise 0.3 to noise 0.4" in said.headline
 
 
 def test_a_place_is_told_with_its_name(experiment: Make) -> None:

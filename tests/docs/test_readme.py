@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pages import PAGES, ROOT, anchors, blocks, links, section
+
+from engine.cli import _parser
+from engine.lab import Lab
+from engine.regime import Analysis
+from engine.spec import Experiment
+from engine.sweep import Sweep
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """The names that exist once the README's Python code has run, in a folder of its own."""
+    (code,) = blocks("README.md", "python")
+    names: dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("readme"))
+        exec(compile(code, "README.md", "exec"), names)
+        yield names
+    names["lab"].close()
+
+
+@pytest.fixture(scope="module")
+def lab(session: dict[str, Any]) -> Lab:
+    return session["lab"]
+
+
+@pytest.fixture(scope="module")
+def analysis(session: dict[str, Any]) -> Analysis:
+    return session["analysis"]
+
+
+# ---- what the README shows -------------------------------------------------------------------------------------------
+
+
+def test_the_python_code_runs_and_says_what_the_curve_says(analysis: Analysis) -> None:
+    assert analysis.verdict.name == "becomes clean"
+    assert analysis.verdict.strengths is not None
+
+
+def test_the_json_is_an_experiment() -> None:
+    (form,) = blocks("README.md", "json")
+    asked = Experiment.from_json(form)
+    assert Experiment.from_json(asked.to_json()) == asked
+
+
+COMMANDS = [
+    pytest.param(line, id=f"{page.name}: {' '.join(line.split())[:60]}")
+    for page in PAGES
+    for block in blocks(str(page.relative_to(ROOT)), "sh")
+    for line in block.splitlines()
+    if line.startswith("regimescope ")
+]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_line_is_understood(line: str) -> None:
+    _, *arguments = shlex.split(line, comments=True)
+    assert callable(_parser().parse_args(arguments).run)
+
+
+def test_there_are_command_lines_to_understand() -> None:
+    assert len(COMMANDS) >= 5
+
+
+def test_every_make_command_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {
+        command
+        for page in PAGES
+        for command in re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert {"run", "test"} <= named <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in links(page):
+        place, _, anchor = link.partition("#")
+        target = page.parent / place if place else page
+        assert target.exists(), f"{page.name} links to {link}"
+        assert not anchor or anchor in anchors(target), f"{page.name} links to {link}"
+
+
+# ---- what the README claims ------------------------------------------------------------------------------------------
+
+CLAIMS = section("README.md", "What it says about the embedded model")
+
+
+def claimed(pattern: str) -> str:
+    found = re.search(pattern, CLAIMS)
+    assert found is not None, f"the README no longer says {pattern}"
+    return found[1].replace(",", "")
+
+
+def test_the_cost_in_the_finished_network(analysis: Analysis) -> None:
+    assert f"{analysis.rows[0].loss_delta:.2f}" == claimed(r"ablating them costs ([\d.]+) nats")
+    assert analysis.rows[0].state == "entangled"
+
+
+def test_where_the_cost_vanishes_and_what_is_left_of_the_effect(analysis: Analysis) -> None:
+    asked = Experiment.preset("becomes-clean")
+    last = asked.card.steps[-1]
+    step = int(claimed(r"vanishes around step ([\d,]+)"))
+    row = next(row for row in analysis.rows if round((1 - row.strength) * last) == step)
+    regime = analysis.verdict.strengths
+    assert regime is not None
+    assert row.state == "clean"
+    assert regime[0] <= row.strength <= regime[1]
+    assert f"{100 * row.retention:.0f}" == claimed(r"(\d+) % of the effect is still there")
+
+
+VECTORS = Experiment.preset("becomes-clean").card.options("vectors")
+SPURIOUS = [
+    *({"name": "steering", "vector": vector} for vector in VECTORS),
+    *({"name": "random-direction", "vector": VECTORS[0], "direction": number} for number in range(3)),
+]
+
+
+@pytest.mark.parametrize("intervention", SPURIOUS, ids=lambda form: "-".join(map(str, form.values())))
+def test_what_was_made_to_have_an_effect_is_clean_nowhere(lab: Lab, intervention: dict[str, Any]) -> None:
+    claim = "The two vectors that were optimised to have an effect, and three random vectors, are clean nowhere"
+    assert claim in CLAIMS
+    preset = Experiment.preset("becomes-clean")
+    asked = Experiment.read({**preset.model_dump(mode="json"), "intervention": intervention})
+    analysis = Sweep(asked, lab).run()
+    assert analysis.rows[0].effect > 0.5
+    assert not [row.strength for row in analysis.rows if row.state == "clean"]
