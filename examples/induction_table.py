@@ -1,8 +1,8 @@
 """The interventions of the `induction` model side by side: two Markdown tables.
 
 `python -m examples.induction_table` prints, for each intervention, first the verdict of its whole curve on both dials,
-then loss delta / effect at chosen strengths, in nats, each with the half-width of its 90 % interval, the degraded loss L
-and the state. It uses the dashboard's store, so a second run only reads.
+how many shams get which verdict, then loss delta / effect at chosen strengths, in nats, each with the half-width of its
+90 % interval, the degraded loss L and the state. It uses the dashboard's store, so a second run only reads.
 """
 
 from __future__ import annotations
