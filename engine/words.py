@@ -128,7 +128,7 @@ def _why(experiment: Experiment, rows: tuple[Row, ...]) -> str:
     working = tuple(row for row in rows if row.state != "broken") or rows
     undecided = [row for row in working if row.state == "unresolved"]
     nearest = min(undecided or working, key=lambda row: abs(row.loss_delta))
-    return f"{place(experiment, nearest.strength).capitalize()}: {nearest.reason}"
+    return f"{_sentence(place(experiment, nearest.strength))}: {nearest.reason}"
 
 
 def _confirmed(experiment: Experiment, analysis: Analysis) -> str:
@@ -141,5 +141,10 @@ def _confirmed(experiment: Experiment, analysis: Analysis) -> str:
     if analysis.confirmed:
         return f" Confirmed: {chosen} is clean on the other half too."
     if looked.row.state == "clean":
-        return f" {chosen.capitalize()} is clean on the other half, but lies outside of this regime."
-    return f" {chosen.capitalize()} is {looked.row.state} on the other half."
+        return f" {_sentence(chosen)} is clean on the other half, but lies outside of this regime."
+    return f" {_sentence(chosen)} is {looked.row.state} on the other half."
+
+
+def _sentence(text: str) -> str:
+    """Text as a sentence begins."""
+    return text[:1].upper() + text[1:]

@@ -164,7 +164,8 @@ def test_cancel_stays_cancelled_until_resume(tab: Tab) -> None:
     assert again.data("key") == view.data("key")
     again.until_status("cancelled")
     assert view.data("status") == "cancelled"
-    assert again.measured == view.measured == done
+    assert view.measured == done
+    assert again.measured >= done, "the tab that cancelled heard the last of it no more"
     view.part("resume").click()
     view.until_measured(done + 1)
     assert view.data("status") == "running"
