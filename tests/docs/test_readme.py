@@ -118,19 +118,16 @@ def test_where_the_cost_vanishes_and_what_is_left_of_the_effect(analysis: Analys
     assert f"{100 * row.retention:.0f}" == claimed(r"(\d+) % of the effect is still there")
 
 
-VECTORS = Experiment.preset("becomes-clean").card.options("vectors")
-SPURIOUS = [
-    *({"name": "steering", "vector": vector} for vector in VECTORS),
-    *({"name": "random-direction", "vector": VECTORS[0], "direction": number} for number in range(3)),
-]
+def test_the_strength_is_confirmed(analysis: Analysis) -> None:
+    assert "confirmed on items that had no part in choosing it" in CLAIMS
+    assert analysis.confirmed is True
 
 
-@pytest.mark.parametrize("intervention", SPURIOUS, ids=lambda form: "-".join(map(str, form.values())))
-def test_what_was_made_to_have_an_effect_is_clean_nowhere(lab: Lab, intervention: dict[str, Any]) -> None:
-    claim = "The two vectors that were optimised to have an effect, and three random vectors, are clean nowhere"
-    assert claim in CLAIMS
-    preset = Experiment.preset("becomes-clean")
-    asked = Experiment.read({**preset.model_dump(mode="json"), "intervention": intervention})
+@pytest.mark.parametrize("vector", Experiment.preset("becomes-clean").card.options("vectors"))
+def test_what_was_optimised_to_have_an_effect_is_clean_nowhere(lab: Lab, vector: str) -> None:
+    assert "Two vectors that were optimised to have the same kind of effect are clean nowhere on that dial" in CLAIMS
+    preset = Experiment.preset("becomes-clean").model_dump(mode="json")
+    asked = Experiment.read({**preset, "intervention": {"name": "steering", "vector": vector}})
     analysis = Sweep(asked, lab).run()
     assert analysis.rows[0].effect > 0.5
     assert not [row.strength for row in analysis.rows if row.state == "clean"]
