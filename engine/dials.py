@@ -62,7 +62,7 @@ class Dial(BaseModel):
             return f"among the model's {self.of}" if self.several else f"one of the model's {self.of}"
         if self.kind == "choice":
             return f"one of {', '.join(self.choices)}"
-        return f"between {self.low:g} and {self.high:g}"
+        return f"between {self.low:.10g} and {self.high:.10g}"
 
 
 def dial(

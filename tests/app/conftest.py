@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 
 import pytest
 from fakes import Workers
+from sites import SOON, Site, serving
 
-from app import jobs
-from app.jobs import JobManager
+from app import jobs, routes
+from app.jobs import Job, JobManager
+from engine.spec import Experiment
 
 
 @pytest.fixture
@@ -31,3 +34,25 @@ def installed(manager: JobManager, monkeypatch: pytest.MonkeyPatch) -> JobManage
     monkeypatch.setattr(jobs, "_installed", [])
     jobs.install(manager)
     return manager
+
+
+@pytest.fixture
+def site(manager: JobManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[Site]:
+    """The manager's routes, served. Whatever browsers do there, it is no error of the server."""
+    monkeypatch.setattr(routes, "REOPENING", SOON)
+    with serving(manager) as served:
+        yield served
+    errors = [record for record in caplog.get_records("call") if record.levelno >= logging.ERROR]
+    assert [record.getMessage() + (record.exc_text or "") for record in errors] == []
+
+
+@pytest.fixture
+def job(manager: JobManager, experiment: Callable[..., Experiment]) -> Job:
+    """A job that somebody has opened."""
+    return manager.open(experiment())
+
+
+@pytest.fixture
+def key(job: Job) -> str:
+    """Its key."""
+    return job.experiment.key

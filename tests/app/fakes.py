@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from app.jobs import Job, JobManager
 from app.snapshot import Message
 
 PATIENCE = 10.0
@@ -85,6 +86,24 @@ class Workers:
             assert self._started.wait_for(lambda: len(self.all) > count, PATIENCE), "no other worker was started"
         self.latest.tell({"event": "ready", "device": "another"})
         return self.latest
+
+
+class Tab:
+    """Somebody who watches a job; counts how often there was news."""
+
+    def __init__(self, manager: JobManager, key: str) -> None:
+        self.calls = 0
+        self.called = threading.Event()
+        assert manager.watch(key, self.listen) is not None
+
+    def listen(self) -> None:
+        self.calls += 1
+        self.called.set()
+
+
+def status(job: Job) -> str:
+    """How a job stands."""
+    return job.snapshot.get("status")
 
 
 def row(index: int, **values: Any) -> Message:
