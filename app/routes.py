@@ -29,6 +29,9 @@ REFUSED: Final = 4403
 UNKNOWN: Final = 4404
 PAUSE: Final = 0.1
 """Seconds between two updates to one browser."""
+REFINING: Final = 0.3
+"""The same once every strength is there and only the intervals still shrink: a redraw takes a browser on this machine
+up to 0.1 s of a core, which the sweep can use."""
 REOPENING: Final = 2.0
 """Seconds in which another run of the page may open again what a browser leaves."""
 
@@ -135,7 +138,7 @@ class _Conversation:
                 job = self._manager.get(self._key)
                 if job is not None and self._watching:
                     await self._tell_of(job.snapshot)
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(REFINING if job is not None and job.snapshot.all_measured else PAUSE)
 
     async def _tell_of(self, snapshot: Snapshot) -> None:
         told, self._told = self._told, snapshot.version

@@ -64,6 +64,11 @@ class Snapshot:
         news = {name: (version, value) for name, value in change.items() if self.get(name) != value}
         return type(self)(version, {**self.fields, **news}, rows)
 
+    @property
+    def all_measured(self) -> bool:
+        """Whether something is known of every strength."""
+        return all(row is not None for _, row in self.rows)
+
     def get(self, name: str) -> Any:
         """A field's value; None if it is not known."""
         return self.fields.get(name, (0, None))[1]
