@@ -29,7 +29,7 @@ REFUSED: Final = 4403
 UNKNOWN: Final = 4404
 PAUSE: Final = 0.1
 """Seconds between two updates to one browser."""
-REFINING: Final = 0.3
+REFINING: Final = 0.5
 """The same once every strength is there and only the intervals still shrink: a redraw takes a browser on this machine
 up to 0.1 s of a core, which the sweep can use."""
 REOPENING: Final = 2.0
