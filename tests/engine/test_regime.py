@@ -469,3 +469,18 @@ def test_values_that_are_not_paired_are_refused() -> None:
         replace(measured, units=np.arange(3))
     with pytest.raises(ValueError, match="random=False"):
         replace(measured, strength=0.0, random=True)
+
+
+def test_an_intervention_without_an_effect_is_seldom_called_clean() -> None:
+    """E(0) is truly zero, and a near strength repeats its chance effect item by item: retention is 1 by construction."""
+    rng, repeats, items = np.random.default_rng(3), 1000, 256
+    clean = 0
+    for _ in range(repeats):
+        origin = point(0.0)
+        noise = rng.standard_normal((1, items))
+        zeros = np.zeros((1, items))
+        losses = {"loss": zeros + 1.0, "loss_intervened": zeros + 1.0}
+        origin = replace(origin, **losses, behaviour=zeros, behaviour_intervened=noise)
+        clean += judged(replace(origin, strength=1.0), origin=origin).state == "clean"
+    alpha = CRITERIA.alpha
+    assert clean / repeats <= alpha + 3 * math.sqrt(alpha * (1 - alpha) / repeats)
