@@ -472,7 +472,7 @@ def test_values_that_are_not_paired_are_refused() -> None:
 
 
 def test_an_intervention_without_an_effect_is_seldom_called_clean() -> None:
-    """E(0) is truly zero, and a near strength repeats its chance effect item by item: retention is 1 by construction."""
+    """E(0) is truly zero, and a near strength repeats its chance effect item by item, so retention is 1."""
     rng, repeats, items = np.random.default_rng(3), 1000, 256
     clean = 0
     for _ in range(repeats):
