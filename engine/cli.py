@@ -116,8 +116,8 @@ def _sweep(arguments: argparse.Namespace) -> None:
 
 def _print_verdict(analysis: Analysis) -> None:
     print(f"{analysis.verdict.name}: {analysis.verdict.sentence}")
-    if analysis.confirmed is not None and analysis.confirmation is not None:
-        print(analysis.confirmation.sentence)
+    if analysis.second_look:
+        print(analysis.second_look)
 
 
 def _verdict(arguments: argparse.Namespace) -> None:

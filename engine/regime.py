@@ -108,6 +108,16 @@ class Analysis:
         chosen_within = looked.index is not None and regime[0] <= looked.index <= regime[1]
         return chosen_within and looked.row is not None and looked.row.state == "clean"
 
+    @property
+    def second_look(self) -> str:
+        """What the confirmation says of the regime, in plain words; empty as long as there is nothing to confirm."""
+        if self.confirmation is None or self.confirmed is None:
+            return ""
+        row = self.confirmation.row
+        if not self.confirmed and row is not None and row.state == "clean":
+            return f"Not confirmed: s = {row.strength:.3g}, chosen on half of the items, lies outside of this regime."
+        return self.confirmation.sentence
+
 
 def analyse(points: Sequence[Point], criteria: Criteria) -> Analysis:
     """Judges the strengths measured so far, in any order; without strength 0 there is nothing to compare with yet."""

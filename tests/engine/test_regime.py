@@ -11,7 +11,7 @@ from statsmodels.stats.weightstats import ttost_paired
 
 from engine.dials import InputError
 from engine.intervals import Values
-from engine.regime import Criteria, Point, Row, analyse, confirm, margin_of, row
+from engine.regime import Confirmation, Criteria, Point, Row, analyse, confirm, margin_of, row
 
 CHANCE, MARGIN, ITEMS = 4.0, 0.1, 64
 CRITERIA = Criteria(chance=CHANCE, margin=MARGIN)
@@ -484,3 +484,13 @@ def test_an_intervention_without_an_effect_is_seldom_called_clean() -> None:
         clean += judged(replace(origin, strength=1.0), origin=origin).state == "clean"
     alpha = CRITERIA.alpha
     assert clean / repeats <= alpha + 3 * math.sqrt(alpha * (1 - alpha) / repeats)
+
+
+def test_a_strength_chosen_outside_of_the_regime_confirms_nothing() -> None:
+    points = curve("entangled", "clean", "clean", "entangled", "clean")
+    looked = Confirmation(4, judged(points[4]))
+    analysis = replace(analyse(points, CRITERIA), confirmation=looked)
+    assert analysis.verdict.regime == (1, 2)
+    assert analysis.confirmed is False
+    assert analysis.second_look.startswith("Not confirmed: ")
+    assert replace(analysis, confirmation=Confirmation(1, judged(points[1]))).second_look.startswith("Confirmed: ")
