@@ -101,8 +101,8 @@ class Panel:
             value = st.multiselect(label, choices, default=list(begin.get(dial.name, suggested)), **common)
         else:
             value = st.selectbox(label, choices, index=choices.index(begin.get(dial.name, suggested[0])), **common)
-        if dial.of == "heads":
-            st.caption(" · ".join(f"{group}: {', '.join(heads)}" for group, heads in card.head_groups.items()))
+        if groups := card.groups.get(dial.of):
+            st.caption(" · ".join(f"{group}: {', '.join(parts)}" for group, parts in groups.items()))
         return self._note(common["key"], value, f"among {', '.join(choices)}")
 
     def _note(self, key: str, value: Any, allowed: str) -> Any:

@@ -6,20 +6,20 @@ The last layer is computed only where a loss is read, and items run in tiles tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from engine.behaviours.base import Dataset, Items
 from engine.degraders.base import Degraded
-from engine.interventions.base import FitOn, Intervention
+from engine.interventions.base import FitOn, Intervention, World
 from engine.networks.network import Network, read_everywhere
-from engine.sites import Edit, Stage, State
+from engine.sites import Edit, Stage, State, Weights
 
 TILE = 32
 """Items that run together: at most this many rows of the embedded models fit the L2 cache of one core."""
@@ -31,15 +31,22 @@ EXAMPLES = 2
 """Of so many items of each set every single loss is kept, to be shown."""
 
 
+SHOWN_CLASSES = 16
+"""Of a network with at most so many classes the whole answer is kept for these items."""
+
+
 class Losses(NamedTuple):
-    """What one run of one network says, in nats: the mean of every item, and the single losses of the first few (NaN
-    in slots that are not scored).
+    """What one run of one network says: the mean of every item, in nats or as a probability (`Items.metric`), and of
+    the first few items the loss in every slot in nats (NaN where nothing is scored) and the probability of each class
+    (of no class, if there are more than `SHOWN_CLASSES`).
     """
 
     performance: Float[np.ndarray, " item"]
     behaviour: Float[np.ndarray, " item"]
     performance_examples: Float[np.ndarray, "example slot"]
     behaviour_examples: Float[np.ndarray, "example slot"]
+    performance_answers: Float[np.ndarray, "example slot class"]
+    behaviour_answers: Float[np.ndarray, "example slot class"]
 
 
 def measure(
@@ -57,12 +64,12 @@ def measure(
         One `Losses` for each intervention, in their order.
     """
     with torch.inference_mode():
-        reference = LazyReference(network, degraded, torch.from_numpy(data.reference))
+        reference = LazyReference(network, degraded, data)
         conditions = [{} if each is None else each.edits(reference) for each in interventions]
-        performance = _losses(network.stages, degraded, data.performance, conditions)
-        behaviour = _losses(network.stages, degraded, data.behaviour, conditions)
+        performance = _read(network, degraded, data.performance, conditions)
+        behaviour = _read(network, degraded, data.behaviour, conditions)
     return [
-        Losses(_item_means(p, data.performance), _item_means(b, data.behaviour), p[:EXAMPLES], b[:EXAMPLES])
+        Losses(p.means, b.means, p.losses, b.losses, p.answers, b.answers)
         for p, b in zip(performance, behaviour, strict=True)
     ]
 
@@ -95,47 +102,116 @@ def _step(stage: Stage, degraded: Degraded, state: State, edits: Edits) -> Tenso
     return activation
 
 
-def _losses(
-    stages: Sequence[Stage], degraded: Degraded, items: Items, conditions: Sequence[Edits]
-) -> list[Float[np.ndarray, "item slot"]]:
-    tokens, read, targets, scored = map(torch.from_numpy, (items.tokens, items.read, items.targets, items.scored))
-    ends = read.amax(dim=1) + 1  # nothing after the last position read is needed, so items of one length run together
-    results = [torch.empty(targets.shape) for _ in conditions]
-    for tile in ends.argsort(stable=True).split(TILE):
-        end = int(ends[tile].max())
-        logits = run(stages, degraded, {"tokens": tokens[tile, :end], "read": read[tile]}, conditions)
-        for result, each in zip(results, logits, strict=True):
-            result[tile] = _loss(each, targets[tile], scored[tile])
-    return [result.numpy() for result in results]
+class _Reading(NamedTuple):
+    """What is read of one set under one condition: see `Losses`."""
+
+    means: Float[np.ndarray, " item"]
+    losses: Float[np.ndarray, "example slot"]
+    answers: Float[np.ndarray, "example slot class"]
 
 
-def _loss(
-    logits: Float[Tensor, "item slot vocab"], targets: Int[Tensor, "item slot"], scored: Bool[Tensor, "item slot"]
-) -> Float[Tensor, "item slot"]:
-    loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
+def state_of(items: Items) -> State:
+    """What a run of these items begins with."""
+    index = np.arange(items.first, items.first + len(items))
+    arrays = {"inputs": items.inputs, "corrupt": items.corrupt, "read": items.read, "index": index}
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def _read(network: Network, degraded: Degraded, items: Items, conditions: Sequence[Edits]) -> list[_Reading]:
+    state, classes = state_of(items), network.card.architecture.classes
+    losses = [torch.empty(items.targets.shape) for _ in conditions]
+    shape = (min(EXAMPLES, len(items)), items.targets.shape[1], classes if classes <= SHOWN_CLASSES else 0)
+    answers = [torch.empty(shape) for _ in conditions]
+    for tile, end in _tiles(items):
+        part = {name: tensor[tile] for name, tensor in state.items()}
+        part |= {name: part[name][:, :end] for name in ("inputs", "corrupt")}
+        for i, logits in enumerate(run(network.stages, degraded, part, conditions)):
+            losses[i][tile] = losses_of(logits, items, tile)
+            for place in torch.nonzero(tile < EXAMPLES).flatten() if shape[-1] else ():
+                answers[i][tile[place]] = _among(logits[place], items).softmax(-1)
+    return [
+        _Reading(_item_means(each.numpy(), items), each[:EXAMPLES].numpy(), shown.numpy())
+        for each, shown in zip(losses, answers, strict=True)
+    ]
+
+
+def _tiles(items: Items) -> Iterator[tuple[Int[Tensor, " tile"], int]]:
+    """Indices of items that run together, and how much of their inputs is needed: all the features, but no token after
+    the last position read, so sequences of one length run together.
+    """
+    if items.inputs.dtype.kind == "f":
+        yield from ((tile, items.inputs.shape[1]) for tile in torch.arange(len(items)).split(TILE))
+        return
+    ends = torch.from_numpy(items.read).amax(dim=1) + 1
+    yield from ((tile, int(ends[tile].max())) for tile in ends.argsort(stable=True).split(TILE))
+
+
+def losses_of(
+    logits: Float[Tensor, "tile slot class"], items: Items, tile: Int[Tensor, " tile"]
+) -> Float[Tensor, "tile slot"]:
+    """−log of the probability of the admissible answers, nats; NaN in slots that are not scored."""
+    logits = _among(logits, items)
+    targets, scored = (torch.from_numpy(array)[tile] for array in (items.targets, items.scored))
+    if items.also is None:
+        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
+    else:
+        answers = torch.stack([targets, torch.from_numpy(items.also)[tile]], dim=-1)
+        loss = -logits.log_softmax(-1).gather(-1, answers).logsumexp(-1)
     return loss.masked_fill(~scored, torch.nan)
 
 
+def _among(logits: Float[Tensor, "*tile slot class"], items: Items) -> Float[Tensor, "*tile slot class"]:
+    if items.among is None:
+        return logits
+    left_out = torch.full(logits.shape[-1:], -torch.inf)
+    left_out[list(items.among)] = 0
+    return logits + left_out
+
+
 def _item_means(losses: Float[np.ndarray, "item slot"], items: Items) -> Float[np.ndarray, " item"]:
+    read = losses if items.metric == "loss" else np.exp(-losses)
     # by `scored`, not by what is NaN: the loss of a network that has come apart must stay NaN
-    return np.where(items.scored, losses, 0).sum(axis=1, dtype=np.float64) / items.scored.sum(axis=1)
+    return np.where(items.scored, read, 0).sum(axis=1, dtype=np.float64) / items.scored.sum(axis=1)
 
 
 class LazyReference:
-    """The reference items' activations, computed as far as they are asked for; see `interventions.base.Reference`."""
+    """Activations, computed as far as they are asked for; see `interventions.base.Reference`."""
 
-    def __init__(self, network: Network, degraded: Degraded, tokens: Tensor) -> None:
+    def __init__(self, network: Network, degraded: Degraded, data: Dataset) -> None:
         self.network = network
+        self.data = data
         self._networks: dict[FitOn, Degraded] = {"degraded": degraded, "original": Degraded(network.weights)}
-        inputs = {"tokens": tokens, "read": read_everywhere(tokens)}
-        self._states: dict[FitOn, State] = {fit_on: dict(inputs) for fit_on in self._networks}
+        self._states: dict[tuple[FitOn, str], State] = {}
+
+    def weights(self, fit_on: FitOn) -> Weights:
+        """The weights of the degraded or of the original network."""
+        return self._networks[fit_on].weights
 
     def activations(self, site: str, fit_on: FitOn) -> Float[Tensor, "item pos ..."]:
-        """The activations at a site, on the degraded or on the original network."""
-        state, degraded = self._states[fit_on], self._networks[fit_on]
+        """The activations of the reference inputs at a site, at every position."""
+        inputs = torch.from_numpy(self.data.reference)
+        return self._kept(site, fit_on, "reference", {"inputs": inputs, "read": read_everywhere(inputs)})
+
+    def examples(self, site: str, fit_on: FitOn, world: World) -> Float[Tensor, "item slot ..."]:
+        """The activations of the example items at a site, at the positions that are read."""
+        state = state_of(self.data.examples)
+        inputs = state["inputs" if world == "clean" else "corrupt"]
+        activation = self._kept(site, fit_on, world, {"inputs": inputs, "read": state["read"]})
+        if self.network.stage(site).slots or inputs.is_floating_point():
+            return activation
+        return activation[torch.arange(len(inputs))[:, None], state["read"]]
+
+    def run(self, state: State, sites: Collection[str], fit_on: FitOn) -> dict[str, Tensor]:
+        """The activations of any inputs at these sites."""
+        state, degraded = dict(state), self._networks[fit_on]
         for stage in self.network.stages:
-            if site in state:
+            if all(site in state for site in sites):
                 break
             if stage.site not in state:
                 state[stage.site] = _step(stage, degraded, state, {})
+        return state
+
+    def _kept(self, site: str, fit_on: FitOn, name: str, inputs: State) -> Tensor:
+        state = self._states.get((fit_on, name), inputs)
+        self._states[fit_on, name] = state = self.run(state, [site], fit_on)
         return state[site]

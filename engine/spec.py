@@ -148,11 +148,15 @@ class Experiment(BaseModel):
             raise InputError(
                 f"behaviour {self.behaviour.name} does not exist in model {self.model.name}; choose another."
             )
+        _check_options(self.behaviour, card)
         for variant in (self.degrader, self.intervention):
             if not variant.is_compatible(card):
                 raise InputError(f"{variant.name} cannot be applied to model {self.model.name}; choose another.")
             _check_options(variant, card)
         canonical: dict[str, Any] = {} if self.degrader.random else {"draws": 1}
+        available = self.behaviour.available(self.model)
+        if available is not None and self.items > available:
+            canonical["items"] = available
         if self.strengths is not None:
             strengths = sorted({self.degrader.canonical(strength, card) for strength in self.strengths})
             if len(strengths) < 2:

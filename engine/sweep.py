@@ -59,7 +59,7 @@ class Sweep:
     @cached_property
     def data(self) -> Dataset:
         """The items that are measured."""
-        return self.experiment.behaviour.data(self.experiment.items)
+        return self.experiment.behaviour.data(self.experiment.model, self.experiment.items)
 
     @cached_property
     def criteria(self) -> Criteria:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 import numpy as np
 
-from engine.behaviours.base import Behaviour, Dataset, items_where
+from engine.behaviours.base import Behaviour, Dataset, Items, items_where
 from engine.models import induction
 
 if TYPE_CHECKING:
+    from jaxtyping import Int
+
     from engine.models.base import Model
 
 REFERENCE_ITEMS = 64
+EXAMPLES = 128
 SLOTS = 24
 DATA_SEED = 7
 BATCH = 256
@@ -32,24 +35,50 @@ class Copying(Behaviour):
     effect: ClassVar[str] = "nats lost on copied tokens"
     behaviour_item: ClassVar[str] = "repeated block"
     performance_item: ClassVar[str] = "bigram chain"
+    view: ClassVar[Literal["tokens", "image"]] = "tokens"
 
     @classmethod
     def is_compatible(cls, model: Model) -> bool:
         return isinstance(model, induction.Induction)
 
-    def data(self, items: int) -> Dataset:
+    def available(self, model: Model) -> int | None:
+        return None
+
+    def data(self, model: Model, items: int) -> Dataset:
         chain = _texts(induction.chain_with_names, 0, items)
-        blocks = _texts(induction.repeated_blocks, 1, items)
-        reference = np.random.default_rng([DATA_SEED, 2])
-        copied = blocks.roles == induction.COPY
+        performance = items_where(chain.tokens, chain.roles == induction.CHAIN, SLOTS, _first_copy_replaced(chain, 0))
         return Dataset(
-            performance=items_where(chain.tokens, chain.roles == induction.CHAIN, SLOTS),
-            behaviour=items_where(blocks.tokens, copied & (copied.cumsum(axis=1) <= SLOTS), SLOTS),
-            reference=induction.training_tokens(reference, REFERENCE_ITEMS),
+            performance=performance,
+            behaviour=_copied(1, items),
+            examples=_copied(3, EXAMPLES),
+            reference=induction.training_tokens(np.random.default_rng([DATA_SEED, 2]), REFERENCE_ITEMS),
         )
 
-    def show(self, token: int) -> str:
-        return f"k{token:02d}"
+    def show(self, model: Model, answer: int) -> str:
+        return f"k{answer:02d}"
+
+
+def _copied(part: int, items: int) -> Items:
+    """Repeated blocks, scored where they repeat."""
+    blocks = _texts(induction.repeated_blocks, part, items)
+    copied = blocks.roles == induction.COPY
+    return items_where(
+        blocks.tokens, copied & (copied.cumsum(axis=1) <= SLOTS), SLOTS, _first_copy_replaced(blocks, part)
+    )
+
+
+def _first_copy_replaced(text: induction.Text, part: int) -> Int[np.ndarray, "item pos"]:
+    """The texts with other random tokens in the passage that is repeated later: nothing is left to copy from."""
+    corrupt = text.tokens.copy()
+    for item, (tokens, roles) in enumerate(zip(text.tokens, text.roles, strict=True)):
+        rng = np.random.default_rng([DATA_SEED, 4, part, item])
+        fresh = np.flatnonzero(roles == induction.FRESH)
+        until = np.flatnonzero(roles == induction.COPY).min() - 1  # where the repeated passage begins once more
+        first = fresh[fresh < until]
+        corrupt[item, first] = (tokens[first] + rng.integers(1, induction.SHAPE.vocab, len(first))) % (
+            induction.SHAPE.vocab
+        )
+    return corrupt
 
 
 def _texts(make: Callable[[np.random.Generator, int], induction.Text], part: int, items: int) -> induction.Text:

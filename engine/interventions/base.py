@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from engine.dials import Variant
-from engine.sites import Edit
+from engine.sites import Edit, State, Weights
 
 if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
+    from engine.behaviours.base import Dataset
     from engine.models.base import Card
     from engine.networks.network import Network
 
@@ -19,13 +21,32 @@ FitOn = Literal["degraded", "original"]
 """Which network an intervention is computed from: the degraded one that it acts on, or the original ("frozen")."""
 
 
+World = Literal["clean", "corrupt"]
+"""Items as they are, or their corrupt counterparts."""
+
+
 class Reference(Protocol):
-    """What an intervention may be computed from."""
+    """What an intervention may be computed from, and on which network: the degraded one or the original."""
 
     network: Network
+    """The original network."""
+    data: Dataset
+    """The items; an intervention may use `examples` and `reference`, never what is measured on."""
+
+    def weights(self, fit_on: FitOn) -> Weights:
+        """The weights."""
+        ...
 
     def activations(self, site: str, fit_on: FitOn) -> Float[Tensor, "item pos ..."]:
-        """The activations of the reference items at a site."""
+        """The activations of the reference inputs at a site, at every position."""
+        ...
+
+    def examples(self, site: str, fit_on: FitOn, world: World) -> Float[Tensor, "item slot ..."]:
+        """The activations of the example items at a site, at the positions that are read."""
+        ...
+
+    def run(self, state: State, sites: Collection[str], fit_on: FitOn) -> dict[str, Tensor]:
+        """The activations of any inputs (`inputs` and `read`) at these sites; computed no further than needed."""
         ...
 
 

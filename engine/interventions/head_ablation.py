@@ -42,7 +42,7 @@ class HeadAblation(Intervention):
 
     @classmethod
     def is_compatible(cls, card: Card) -> bool:
-        return card.architecture.heads > 0
+        return bool(card.options("heads"))
 
     def edits(self, reference: Reference) -> dict[str, Edit]:
         by_layer: dict[int, list[int]] = defaultdict(list)

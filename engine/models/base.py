@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.dials import InputError, Variant
+from engine.dials import InputError, Variant, dials_of
+from engine.models.architectures import Architecture
 
 if TYPE_CHECKING:
     from engine.networks.network import Network
@@ -18,25 +20,38 @@ Progress = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
 
 
-class Architecture(BaseModel):
-    """The sizes of a transformer."""
+Standing = Literal["genuine", "spurious", "sham", "open"]
+"""What is known of a handle: it is the circuit, it only looks like one, it is a control, or nothing was verified."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    layers: int
-    heads: int
-    d_model: int
-    vocab: int
-    context: int
+class Handle(NamedTuple):
+    """An intervention on a model, of which it is known whether it is a genuine handle on a behaviour.
 
-    @property
-    def head_names(self) -> tuple[str, ...]:
-        """Every head as `layer.head`."""
-        return tuple(f"{layer}.{head}" for layer in range(self.layers) for head in range(self.heads))
+    Attributes:
+        title: what people call it.
+        behaviour: the behaviour that it is a handle on, in the JSON form.
+        intervention: the intervention, in the JSON form.
+        standing: what it is.
+        evidence: how that is known, as a sentence; names of the card's metrics in `{}` stand for their values.
+    """
+
+    title: str
+    behaviour: dict[str, Any]
+    intervention: dict[str, Any]
+    standing: Standing
+    evidence: str
 
 
 class Card(BaseModel):
-    """The facts about a trained model that its training run measured; kept beside the weights as `card.json`."""
+    """The facts about a trained model that its training run measured; kept beside the weights as `card.json`.
+
+    Attributes:
+        groups: parts that belong together, by their kind (`heads`, `neurons`, `frequencies`), then by name; the first
+            group of a kind is what one begins with.
+        parts: kinds of parts that the architecture does not know of, such as the frequencies of modular addition.
+        vectors: directions that come with the model, each with its site.
+        metrics: what the network can do, measured on its weights.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,19 +62,20 @@ class Card(BaseModel):
     licence: str
     architecture: Architecture
     steps: tuple[int, ...]
-    head_groups: dict[str, tuple[str, ...]]
-    vectors: dict[str, str]
+    groups: dict[str, dict[str, tuple[str, ...]]]
+    parts: dict[str, tuple[str, ...]] = {}
+    vectors: dict[str, str] = {}
     metrics: dict[str, float]
     sha256: dict[str, str]
 
     def options(self, of: str) -> tuple[str, ...]:
-        """What a parameter declared with `options(of=...)` can be."""
-        return {"heads": self.architecture.head_names, "vectors": tuple(self.vectors)}[of]
+        """What a parameter declared with `options(of=...)` can be; empty if the model has nothing of the kind."""
+        known = {"vectors": tuple(self.vectors), **self.architecture.parts, **self.parts}
+        return known.get(of, ())
 
     def suggested(self, of: str) -> tuple[str, ...]:
-        """Which of these options to begin with: the first group of heads, the first vector."""
-        groups = [*self.head_groups.values(), self.options(of)[:1]] if of == "heads" else [self.options(of)[:1]]
-        return groups[0]
+        """Which of these options to begin with: the first group of the kind, or else the first option."""
+        return next(iter(self.groups.get(of, {}).values()), self.options(of)[:1])
 
     @property
     def fingerprint(self) -> str:
@@ -70,12 +86,28 @@ class Card(BaseModel):
 
 
 class Model(Variant):
-    """A network under study. A subclass declares where its weights come from and how they are made."""
+    """A network under study. A subclass declares where its weights come from and how they are made.
+
+    Its parameters, all of them choices, tell several networks of one kind apart.
+    """
 
     @property
     def folder(self) -> Path:
         """Where the weights, checkpoints and card lie."""
-        return assets() / self.name
+        return assets().joinpath(self.name, *self.model_dump().values())
+
+    @property
+    def title(self) -> str:
+        """The model as a command line names it: its name and the parameters that have a choice."""
+        return " ".join([self.name, *(f"--{name} {value}" for name, value in self.model_dump().items())])
+
+    @classmethod
+    def every(cls) -> tuple[Self, ...]:
+        """Each network of the kind: every combination of parameters; the defaults come first."""
+        dials = dials_of(cls)
+        ordered = [sorted(dial.choices, key=lambda value, dial=dial: value != dial.default) for dial in dials]
+        names = [dial.name for dial in dials]
+        return tuple(cls(**dict(zip(names, values, strict=True))) for values in product(*ordered))
 
     def card(self) -> Card:
         """The model's card.
@@ -86,7 +118,7 @@ class Model(Variant):
         path = self.folder / "card.json"
         if not path.is_file():
             raise InputError(
-                f"model '{self.name}' has no weights in {self.folder}; train it with `regimescope train {self.name}`."
+                f"model '{self.name}' has no weights in {self.folder}; train it with `regimescope train {self.title}`."
             )
         try:
             return Card.model_validate_json(path.read_bytes())
@@ -94,7 +126,7 @@ class Model(Variant):
             problem = error.errors(include_url=False)[0]["msg"]
             raise InputError(
                 f"{path} must be the card of a trained model, got a file that is not ({problem}); restore it or train "
-                f"the model again with `regimescope train {self.name}`."
+                f"the model again with `regimescope train {self.title}`."
             ) from error
 
     @abstractmethod
@@ -108,6 +140,14 @@ class Model(Variant):
     @abstractmethod
     def train(self, folder: Path, progress: Progress) -> Card:
         """Trains the network from its seed and writes weights, checkpoints and card to `folder`."""
+
+    @abstractmethod
+    def metrics(self, network: Network) -> dict[str, float]:
+        """What the network can do, measured on its weights and checkpoints: the numbers of its card."""
+
+    @abstractmethod
+    def handles(self, card: Card) -> tuple[Handle, ...]:
+        """The interventions whose standing is known, genuine ones first."""
 
 
 def assets() -> Path:

@@ -10,19 +10,20 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, final
 
 import numpy as np
 
-from engine.models.base import Architecture, Card, Model
+from engine.models.architectures import Transformer
+from engine.models.base import Card, Handle, Model
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-    from engine.models.base import Progress
+    from engine.models.base import Progress, Standing
     from engine.networks.network import Network
 
-SHAPE: Final = Architecture(layers=2, heads=4, d_model=64, vocab=48, context=64)
+SHAPE: Final = Transformer(layers=2, heads=4, d_model=64, vocab=48, context=64)
 CHAIN_SEED: Final = 20_240_501
 NAME_LENGTHS: Final = (5, 16)
 BLOCK_LENGTHS: Final = (8, 31)
@@ -112,3 +113,47 @@ class Induction(Model):
         from engine.networks import induction_training
 
         return induction_training.train(folder, progress)
+
+    def metrics(self, network: Network) -> dict[str, float]:
+        from engine.networks import induction_training
+
+        return induction_training.metrics(network)
+
+    def handles(self, card: Card) -> tuple[Handle, ...]:
+        def handle(title: str, intervention: dict[str, Any], standing: Standing, evidence: str) -> Handle:
+            return Handle(title, {"name": "copying"}, intervention, standing, evidence)
+
+        heads = card.groups["heads"]
+        return (
+            handle(
+                "previous-token heads, mean",
+                {"name": "head-ablation", "heads": heads["previous-token"]},
+                "genuine",
+                "The heads whose attention to the previous token is greatest: "
+                + ", ".join(f"{head} {{previous-token score of head {head}}}" for head in heads["previous-token"])
+                + "; induction heads look where they have written.",
+            ),
+            handle(
+                "two strongest induction heads, mean",
+                {"name": "head-ablation", "heads": heads["induction"][:2]},
+                "genuine",
+                "The heads whose attention to the token after the last occurrence of this one is greatest: "
+                + ", ".join(f"{head} {{induction score of head {head}}}" for head in heads["induction"][:2])
+                + ".",
+            ),
+            *(
+                handle(
+                    vector,
+                    {"name": "steering", "vector": vector},
+                    "spurious",
+                    "Fitted by gradient to have an effect of 2 nats on repeated blocks, with no circuit in mind.",
+                )
+                for vector in card.vectors
+            ),
+            handle(
+                "random vector",
+                {"name": "random-direction", "vector": next(iter(card.vectors))},
+                "sham",
+                "A random direction, as long as the first of the fitted vectors.",
+            ),
+        )

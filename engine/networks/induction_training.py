@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Final
 
@@ -10,14 +9,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from safetensors.torch import save_file
 from torch import Tensor
 
 from engine import sites
-from engine.models.base import Architecture, Card, Progress
+from engine.models.architectures import Transformer
+from engine.models.base import Card, Progress
 from engine.models.induction import CHAIN, COPY, SHAPE, chain_with_names, repeated_blocks, training_tokens
 from engine.networks import transformer
-from engine.networks.network import CHECKPOINTS, VECTORS, WEIGHTS, file_hash, forward, read_everywhere
+from engine.networks.network import Network, forward, read_everywhere
+from engine.networks.training import Tensors, halved, one_thread, write
 from engine.randomness import generator
 
 SEED: Final = 0
@@ -35,65 +35,53 @@ VECTOR_STEPS: Final = 400
 PROBE_ITEMS: Final = 128
 
 
-def train(folder: Path, progress: Progress, steps: int = STEPS, shape: Architecture = SHAPE) -> Card:
+def train(folder: Path, progress: Progress, steps: int = STEPS, shape: Transformer = SHAPE) -> Card:
     """Trains, and writes weights, checkpoints, vectors and card to `folder`.
 
     On one machine the same seed gives the same weights: one thread, fixed order. A shorter or smaller run keeps those
     checkpoints that it reaches.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # sums in another order end in other weights
-    try:
+    with one_thread():
         weights, checkpoints = _optimise(shape, steps, progress)
         stages = transformer.stages(shape)
         with torch.no_grad():
             scores = head_scores(shape, weights)
-            metrics = measured(shape, weights)
         vectors = {
             f"optimised-after-layer-{layer}": fit_vector(stages, weights, sites.resid_post(layer), shape.d_model)
             for layer in range(shape.layers)
         }
-    finally:
-        torch.set_num_threads(threads)
-    files = {
-        WEIGHTS: weights,
-        CHECKPOINTS: {f"{step}/{name}": t for step, kept in checkpoints.items() for name, t in kept.items()},
-        VECTORS: vectors,
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, tensors in files.items():
-        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, folder / f"{name}.new")
-        (folder / f"{name}.new").replace(folder / name)  # whole or not at all
-    card = Card(
-        title="Induction: a two-layer attention-only transformer",
-        recipe=(
-            f"AdamW {LEARNING_RATE:g}, warm-up {WARM_UP} steps, linear decay to 10 %, {BATCH} sequences a step, "
-            f"{steps:,} steps; `regimescope train induction`"
-        ),
-        seed=SEED,
-        data="Synthetic: two thirds a fixed bigram chain with a random name in it twice, one third repeated blocks",
-        licence="MIT, as the code that generates it",
-        architecture=shape,
-        steps=(*checkpoints, steps),
-        head_groups=head_groups(scores),
-        vectors={name: sites.resid_post(layer) for layer, name in enumerate(vectors)},
-        metrics={
-            **{
-                f"{kind} score of head {head}": round(score, 3)
-                for kind, by in scores.items()
-                for head, score in by.items()
-            },
-            **metrics,
-        },
-        sha256={name: file_hash(folder / name) for name in files},
-    )
-    (folder / "card.json").write_text(json.dumps(card.model_dump(mode="json"), indent=2) + "\n")
-    return card
+        draft = Card(
+            title="Induction: a two-layer attention-only transformer",
+            recipe=(
+                f"AdamW {LEARNING_RATE:g}, warm-up {WARM_UP} steps, linear decay to 10 %, {BATCH} sequences a step, "
+                f"{steps:,} steps; `regimescope train induction`"
+            ),
+            seed=SEED,
+            data="Synthetic: two thirds a fixed bigram chain with a random name in it twice, one third repeated blocks",
+            licence="MIT, as the code that generates it",
+            architecture=shape,
+            steps=(*checkpoints, steps),
+            groups={"heads": head_groups(scores)},
+            vectors={name: sites.resid_post(layer) for layer, name in enumerate(vectors)},
+            metrics={},
+            sha256={},
+        )
+        return write(folder, draft, stages, weights, checkpoints, vectors, metrics)
+
+
+def metrics(network: Network) -> dict[str, float]:
+    """What the network has learned, and its heads' scores."""
+    shape = network.card.architecture
+    assert isinstance(shape, Transformer)
+    with torch.no_grad():
+        scores, losses = head_scores(shape, network.weights), measured(shape, network.weights)
+    named = {f"{kind} score of head {head}": by[head] for kind, by in scores.items() for head in by}
+    return {**{name: round(score, 3) for name, score in named.items()}, **losses}
 
 
 def _optimise(
-    shape: Architecture, steps: int, progress: Progress
-) -> tuple[dict[str, Tensor], dict[int, dict[str, Tensor]]]:
+    shape: Transformer, steps: int, progress: Progress
+) -> tuple[Tensors, dict[int, Tensors]]:
     weights = transformer.initial_weights(shape, torch.Generator().manual_seed(SEED))
     for tensor in weights.values():
         tensor.requires_grad_()
@@ -106,19 +94,24 @@ def _optimise(
     checkpoints = {}
     for step in range(1, steps + 1):
         tokens = torch.from_numpy(training_tokens(rng, BATCH))
-        logits = forward(stages, weights, tokens, read_everywhere(tokens[:, 1:]))[sites.LOGITS]
-        loss = F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+        loss = F.cross_entropy(*_predicted(stages, weights, tokens))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
         if step in CHECKPOINT_STEPS and step < steps:
-            checkpoints[step] = {name: tensor.detach().clone() for name, tensor in weights.items()}
+            checkpoints[step] = halved(weights, lambda kept: F.cross_entropy(*_predicted(stages, kept, tokens)).item())
         progress(step, steps)
     return {name: tensor.detach() for name, tensor in weights.items()}, checkpoints
 
 
-def measured(shape: Architecture, weights: dict[str, Tensor]) -> dict[str, float]:
+def _predicted(stages: tuple[sites.Stage, ...], weights: sites.Weights, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """The logits of every next token, and the tokens."""
+    logits = forward(stages, weights, tokens, read_everywhere(tokens[:, 1:]))[sites.LOGITS]
+    return logits.flatten(0, 1), tokens[:, 1:].flatten()
+
+
+def measured(shape: Transformer, weights: Tensors) -> dict[str, float]:
     """What the network has learned, on text that it was not trained on (nats), and its number of parameters."""
     rng = generator("induction", "metrics")
     texts = {
@@ -133,7 +126,7 @@ def measured(shape: Architecture, weights: dict[str, Tensor]) -> dict[str, float
     return {**losses, "parameters": float(sum(tensor.numel() for tensor in weights.values()))}
 
 
-def head_scores(shape: Architecture, weights: dict[str, Tensor]) -> dict[str, dict[str, float]]:
+def head_scores(shape: Transformer, weights: Tensors) -> dict[str, dict[str, float]]:
     """How much attention each head pays, on average over repeated blocks, to the previous token, and to the token after
     the last occurrence of the present one (Olsson et al. 2022).
     """
@@ -181,7 +174,7 @@ def fit_vector(
     tokens, copied = torch.from_numpy(text.tokens), torch.from_numpy(text.roles[:, 1:] == COPY)
 
     def copy_loss(vector: Tensor) -> Tensor:
-        state = {"tokens": tokens, "read": read_everywhere(tokens[:, 1:])}
+        state = {"inputs": tokens, "read": read_everywhere(tokens[:, 1:])}
         for stage in stages:
             state[stage.site] = stage.run(weights, state)
             if stage.site == site:

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from engine.dials import InputError
 from engine.models.base import Card
-from engine.sites import Stage
+from engine.sites import Stage, Weights
 
 WEIGHTS, CHECKPOINTS, VECTORS = "weights.safetensors", "checkpoints.safetensors", "vectors.safetensors"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Network:
     """Weights, stages and checkpoints of one trained model. Nothing in here is ever modified."""
 
@@ -33,12 +33,16 @@ class Network:
         if step == self.card.steps[-1]:
             return self.weights
         with safe_open(self.folder / CHECKPOINTS, framework="pt") as file:
-            return {name: file.get_tensor(f"{step}/{name}") for name in self.weights}
+            return {name: file.get_tensor(f"{step}/{name}").float() for name in self.weights}
+
+    def stage(self, site: str) -> Stage:
+        """The stage that writes the activation of a site."""
+        return next(stage for stage in self.stages if stage.site == site)
 
     @cached_property
     def vectors(self) -> dict[str, Tensor]:
-        """The directions that the card names, each [d_model]."""
-        return load_file(self.folder / VECTORS)
+        """The directions that the card names, each with the shape of an activation at its site in one place."""
+        return load_file(self.folder / VECTORS) if self.card.vectors else {}
 
     @cached_property
     def scale(self) -> dict[str, Tensor]:
@@ -64,7 +68,7 @@ def load(folder: Path, card: Card, stages: tuple[Stage, ...]) -> Network:
         weights = load_file(folder / WEIGHTS)
     except SafetensorError as error:
         raise InputError(f"model file {folder / WEIGHTS} must be safetensors, got {error}; restore it.") from error
-    return Network(folder, card, {name: tensor.requires_grad_(False) for name, tensor in weights.items()}, stages)
+    return Network(folder, card, {name: tensor.float() for name, tensor in weights.items()}, stages)
 
 
 def file_hash(path: Path) -> str:
@@ -73,14 +77,16 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def forward(stages: tuple[Stage, ...], weights: dict[str, Tensor], tokens: Tensor, read: Tensor) -> dict[str, Tensor]:
-    """Every activation of a plain forward pass, by site; tokens [item, pos], positions to read [item, slot]."""
-    state = {"tokens": tokens, "read": read}
+def forward(stages: tuple[Stage, ...], weights: Weights, inputs: Tensor, read: Tensor) -> dict[str, Tensor]:
+    """Every activation of a plain forward pass, by site; inputs [item, pos], positions to read [item, slot]."""
+    state = {"inputs": inputs, "read": read}
     for stage in stages:
         state[stage.site] = stage.run(weights, state)
     return state
 
 
-def read_everywhere(tokens: Tensor) -> Tensor:
-    """Reads every position, [item, pos]."""
-    return torch.arange(tokens.shape[1], device=tokens.device).expand(tokens.shape)
+def read_everywhere(inputs: Tensor) -> Tensor:
+    """Reads every position of sequences, [item, pos]; of inputs that have none, position 0."""
+    if inputs.is_floating_point():
+        return torch.zeros(len(inputs), 1, dtype=torch.long, device=inputs.device)
+    return torch.arange(inputs.shape[1], device=inputs.device).expand(inputs.shape)

@@ -1,11 +1,15 @@
-"""An attention-only transformer (pre-LayerNorm, learned positions), written as stages between sites.
+"""A decoder-only transformer with learned positions, written as stages between sites.
 
 The same stages serve training and measuring. The last layer is computed only at the positions that a loss reads: its
 queries, its residual stream and the logits have an axis `slot` (the index into `read`) where earlier layers have `pos`.
+
+The weights say what a network has: without `ln1`, `ln2` and `ln_final` it has no LayerNorm, without a bias none is
+added, and without `unembed.W_U` the embedding is used once more (tied).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -14,44 +18,68 @@ from jaxtyping import Float
 from torch import Tensor
 
 from engine import sites
-from engine.models.base import Architecture
+from engine.models.architectures import Transformer
 from engine.sites import Stage, State, Weights
 
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu}
 
-def initial_weights(shape: Architecture, generator: torch.Generator) -> dict[str, Tensor]:
-    """Random weights: N(0, 1/d_model) matrices, W_O scaled down by √(2·layers) as in GPT-2, LayerNorms at identity."""
+
+def initial_weights(
+    shape: Transformer, generator: torch.Generator, *, norms: bool = True, biases: bool = True, tied: bool = False
+) -> dict[str, Tensor]:
+    """Random weights: N(0, 1/d_model) matrices, what writes into the residual stream scaled down by √(2·layers) as in
+    GPT-2, LayerNorms at identity, biases 0.
+    """
     d, std = shape.d_model, shape.d_model**-0.5
+    last = std / (2 * shape.layers) ** 0.5
 
     def normal(*size: int, scale: float = std) -> Tensor:
         return torch.randn(*size, generator=generator) * scale
 
+    def norm(at: str) -> dict[str, Tensor]:
+        return {f"{at}.w": torch.ones(d), f"{at}.b": torch.zeros(d)} if norms else {}
+
+    def bias(name: str, size: int) -> dict[str, Tensor]:
+        return {name: torch.zeros(size)} if biases else {}
+
     weights = {"embed.W_E": normal(shape.vocab, d), "pos_embed.W_pos": normal(shape.context, d)}
     for layer in range(shape.layers):
         at = f"blocks.{layer}"
-        weights |= {f"{at}.ln1.w": torch.ones(d), f"{at}.ln1.b": torch.zeros(d)}
+        weights |= norm(f"{at}.ln1")
         for name in "QKV":
-            weights |= {f"{at}.attn.W_{name}": normal(d, d), f"{at}.attn.b_{name}": torch.zeros(d)}
-        scale = std / (2 * shape.layers) ** 0.5
-        weights |= {f"{at}.attn.W_O": normal(d, d, scale=scale), f"{at}.attn.b_O": torch.zeros(d)}
-    weights |= {"ln_final.w": torch.ones(d), "ln_final.b": torch.zeros(d)}
-    weights |= {"unembed.W_U": normal(d, shape.vocab), "unembed.b_U": torch.zeros(shape.vocab)}
-    return weights
+            weights |= {f"{at}.attn.W_{name}": normal(d, d)} | bias(f"{at}.attn.b_{name}", d)
+        weights |= {f"{at}.attn.W_O": normal(d, d, scale=last)} | bias(f"{at}.attn.b_O", d)
+        if shape.d_mlp:
+            weights |= norm(f"{at}.ln2")
+            weights |= {f"{at}.mlp.W_in": normal(d, shape.d_mlp), f"{at}.mlp.b_in": torch.zeros(shape.d_mlp)}
+            weights |= {f"{at}.mlp.W_out": normal(shape.d_mlp, d, scale=last * (d / shape.d_mlp) ** 0.5)}
+            weights |= {f"{at}.mlp.b_out": torch.zeros(d)}
+    weights |= norm("ln_final")
+    if not tied:
+        weights |= {"unembed.W_U": normal(d, shape.classes)}
+    return weights | bias("unembed.b_U", shape.classes)
 
 
-def stages(shape: Architecture) -> tuple[Stage, ...]:
-    """The forward pass: embed, then attention and its output projection in each layer, then the logits."""
+def stages(shape: Transformer) -> tuple[Stage, ...]:
+    """The forward pass: embed, then attention, its output projection and an MLP in each layer, then the logits."""
     row = [Stage(sites.embed(), embed)]
     for layer in range(shape.layers):
         last = layer == shape.layers - 1
-        row.append(Stage(sites.z(layer), partial(attend, layer=layer, heads=shape.heads, last=last)))
-        row.append(Stage(sites.resid_post(layer), partial(project, layer=layer, last=last)))
-    row.append(Stage(sites.LOGITS, partial(unembed, layers=shape.layers)))
+        row.append(Stage(sites.z(layer), partial(attend, layer=layer, heads=shape.heads, last=last), slots=last))
+        after_attention = sites.resid_mid(layer) if shape.d_mlp else sites.resid_post(layer)
+        row.append(Stage(after_attention, partial(project, layer=layer, last=last), slots=last))
+        if shape.d_mlp:
+            activation = ACTIVATIONS[shape.activation]
+            row.append(Stage(sites.mlp_post(layer), partial(neurons, layer=layer, activation=activation), slots=last))
+            row.append(Stage(sites.mlp_out(layer), partial(mlp_out, layer=layer), slots=last))
+            row.append(Stage(sites.resid_post(layer), partial(add_mlp, layer=layer), slots=last))
+    row.append(Stage(sites.LOGITS, partial(unembed, layers=shape.layers), slots=True))
     return tuple(row)
 
 
 def embed(weights: Weights, state: State) -> Float[Tensor, "item pos d_model"]:
     """Token and position embeddings."""
-    tokens = state["tokens"]
+    tokens = state["inputs"]
     return F.embedding(tokens, weights["embed.W_E"]) + weights["pos_embed.W_pos"][: tokens.shape[1]]
 
 
@@ -60,7 +88,7 @@ def attend(
 ) -> Float[Tensor, "item query head d_head"]:
     """What each head puts out; in the last layer only for the queries at the positions read."""
     at = f"blocks.{layer}.attn"
-    x = _normed(weights, state, layer)
+    x = normed(weights, state[sites.resid_pre(layer)], f"blocks.{layer}.ln1")
     if last:
         q = linear(at_slots(x, state["read"]), weights, at, "Q")  # item slot d_model
         k, v = linear(x, weights, at, "KV").chunk(2, dim=-1)  # item pos d_model
@@ -76,7 +104,8 @@ def attend(
 def pattern(weights: Weights, state: State, *, layer: int, heads: int) -> Float[Tensor, "item head query key"]:
     """The attention pattern of a layer at every position, for looking at; `attend` never holds it."""
     at = f"blocks.{layer}.attn"
-    q, k, _ = (split(t, heads) for t in linear(_normed(weights, state, layer), weights, at, "QKV").chunk(3, dim=-1))
+    x = normed(weights, state[sites.resid_pre(layer)], f"blocks.{layer}.ln1")
+    q, k, _ = (split(t, heads) for t in linear(x, weights, at, "QKV").chunk(3, dim=-1))
     scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
     future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
     return scores.masked_fill(future, -torch.inf).softmax(-1)
@@ -92,26 +121,53 @@ def project(weights: Weights, state: State, *, layer: int, last: bool) -> Float[
     return residual + linear(z, weights, at, "O")
 
 
+def neurons(
+    weights: Weights, state: State, *, layer: int, activation: Callable[[Tensor], Tensor]
+) -> Float[Tensor, "item query d_mlp"]:
+    """The layer's neurons after their nonlinearity."""
+    x = normed(weights, state[sites.resid_mid(layer)], f"blocks.{layer}.ln2")
+    return activation(affine(x, weights[f"blocks.{layer}.mlp.W_in"], weights[f"blocks.{layer}.mlp.b_in"]))
+
+
+def mlp_out(weights: Weights, state: State, *, layer: int) -> Float[Tensor, "item query d_model"]:
+    """What the layer's MLP adds to the residual stream."""
+    at = f"blocks.{layer}.mlp"
+    return affine(state[sites.mlp_post(layer)], weights[f"{at}.W_out"], weights[f"{at}.b_out"])
+
+
+def add_mlp(weights: Weights, state: State, *, layer: int) -> Float[Tensor, "item query d_model"]:
+    """The residual stream with the layer's MLP added."""
+    return state[sites.resid_mid(layer)] + state[sites.mlp_out(layer)]
+
+
 def unembed(weights: Weights, state: State, *, layers: int) -> Float[Tensor, "item slot vocab"]:
     """Logits at the positions read."""
-    x = state[sites.resid_post(layers - 1)]
-    x = F.layer_norm(x, x.shape[-1:], weights["ln_final.w"], weights["ln_final.b"])
-    return x @ weights["unembed.W_U"] + weights["unembed.b_U"]
+    x = normed(weights, state[sites.resid_post(layers - 1)], "ln_final")
+    matrix = weights["unembed.W_U"] if "unembed.W_U" in weights else weights["embed.W_E"].T
+    return affine(x, matrix, weights.get("unembed.b_U"))
 
 
-def _normed(weights: Weights, state: State, layer: int) -> Float[Tensor, "item pos d_model"]:
-    x = state[sites.resid_pre(layer)]
-    return F.layer_norm(x, x.shape[-1:], weights[f"blocks.{layer}.ln1.w"], weights[f"blocks.{layer}.ln1.b"])
+def normed(weights: Weights, x: Float[Tensor, "item pos d_model"], at: str) -> Float[Tensor, "item pos d_model"]:
+    """X after the LayerNorm at this place, if the network has one there."""
+    if f"{at}.w" not in weights:
+        return x
+    return F.layer_norm(x, x.shape[-1:], weights[f"{at}.w"], weights[f"{at}.b"])
 
 
 def linear(x: Tensor, weights: Weights, at: str, names: str) -> Tensor:
     """x·W + b for one or several matrices side by side (one matrix product instead of three)."""
+    matrices = [weights[f"{at}.W_{name}"] for name in names]
+    biases = [weights[f"{at}.b_{name}"] for name in names if f"{at}.b_{name}" in weights]
     if len(names) == 1:
-        matrix, bias = weights[f"{at}.W_{names}"], weights[f"{at}.b_{names}"]
-    else:
-        matrix = torch.cat([weights[f"{at}.W_{name}"] for name in names], dim=1)
-        bias = torch.cat([weights[f"{at}.b_{name}"] for name in names])
-    return torch.addmm(bias, x.flatten(0, 1), matrix).unflatten(0, x.shape[:2])
+        return affine(x, matrices[0], biases[0] if biases else None)
+    return affine(x, torch.cat(matrices, dim=1), torch.cat(biases) if biases else None)
+
+
+def affine(x: Float[Tensor, "item pos d_in"], matrix: Tensor, bias: Tensor | None) -> Float[Tensor, "item pos d_out"]:
+    """x·W + b as one product of two matrices."""
+    rows = x.flatten(0, 1)
+    y = rows @ matrix if bias is None else torch.addmm(bias, rows, matrix)
+    return y.unflatten(0, x.shape[:2])
 
 
 def split(x: Float[Tensor, "item pos d_model"], heads: int) -> Float[Tensor, "item head pos d_head"]:

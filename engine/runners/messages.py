@@ -103,14 +103,14 @@ def _example(sweep: Sweep, kind: str, title: str, items: Items, item: int) -> Me
     return {
         "title": title,
         "kind": kind,
-        "tokens": [show(int(token)) for token in items.tokens[item, _window(items, item)]],
+        "tokens": [show(sweep.experiment.model, int(token)) for token in items.inputs[item, _window(items, item)]],
         "scored": [loss is not None for loss in _per_token(np.zeros(items.read.shape[1]), items, item)],
     }
 
 
 def _per_token(losses: np.ndarray, items: Items, item: int) -> list[float | None]:
     """Losses by token; null where none is read."""
-    by_token = np.full(items.tokens.shape[1], np.nan)
+    by_token = np.full(items.inputs.shape[1], np.nan)
     by_token[items.read[item][items.scored[item]] + 1] = losses[items.scored[item]]
     return [None if np.isnan(loss) else round(float(loss), 2) for loss in by_token[_window(items, item)]]
 

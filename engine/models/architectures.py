@@ -1,0 +1,118 @@
+"""Architectures: the sizes of a network and the names of its parts, as cards carry them and controls offer them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from engine import sites
+
+
+class Transformer(BaseModel):
+    """A decoder-only transformer with learned positions.
+
+    Attributes:
+        d_mlp: width of each MLP; 0 for attention only.
+        vocab: tokens that go in; as many logits come out unless `outputs` says otherwise.
+        context: positions.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    layers: int
+    heads: int
+    d_model: int
+    vocab: int
+    context: int
+    d_mlp: int = 0
+    activation: Literal["relu", "gelu"] = "gelu"
+    outputs: int | None = None
+
+    @property
+    def classes(self) -> int:
+        """Number of logits."""
+        return self.outputs or self.vocab
+
+    @property
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """The names of what interventions can be pointed at, by kind."""
+        layers = range(self.layers)
+        heads = tuple(f"{layer}.{head}" for layer in layers for head in range(self.heads))
+        mlps = tuple(f"mlp.{layer}" for layer in layers) if self.d_mlp else ()
+        neurons = tuple(f"{layer}.{neuron}" for layer in layers for neuron in range(self.d_mlp))
+        return {
+            "heads": heads,
+            "mlps": mlps,
+            "components": heads + mlps,
+            "neurons": neurons,
+            "sites": sites.of_transformer(self.layers, mlp=self.d_mlp > 0),
+            "positions": tuple(map(str, range(self.context))),
+        }
+
+    def neuron_site(self, layer: int) -> str:
+        """Where the neurons of a layer put out what they compute."""
+        return sites.mlp_post(layer)
+
+
+class Perceptron(BaseModel):
+    """A feed-forward network of fully connected hidden layers with ReLU."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    inputs: int
+    hidden: tuple[int, ...]
+    outputs: int
+
+    @property
+    def classes(self) -> int:
+        """Number of logits."""
+        return self.outputs
+
+    @property
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """The names of what interventions can be pointed at, by kind."""
+        return _feed_forward_parts(self.hidden)
+
+    def neuron_site(self, layer: int) -> str:
+        """Where the neurons of a layer put out what they compute."""
+        return sites.hidden(layer)
+
+
+class Convolution(BaseModel):
+    """A feed-forward network of 3×3 convolutions with ReLU, each of which halves the image's sides but the first.
+
+    Attributes:
+        side: height and width of the image, in pixels.
+        channels: of each hidden layer; a neuron is a channel.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    side: int
+    channels: tuple[int, ...]
+    outputs: int
+
+    @property
+    def classes(self) -> int:
+        """Number of logits."""
+        return self.outputs
+
+    @property
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """The names of what interventions can be pointed at, by kind."""
+        return _feed_forward_parts(self.channels)
+
+    def neuron_site(self, layer: int) -> str:
+        """Where the channels of a layer put out what they compute."""
+        return sites.hidden(layer)
+
+
+Architecture = Transformer | Perceptron | Convolution
+
+
+def _feed_forward_parts(widths: tuple[int, ...]) -> dict[str, tuple[str, ...]]:
+    return {
+        "neurons": tuple(f"{layer}.{neuron}" for layer, width in enumerate(widths) for neuron in range(width)),
+        "sites": tuple(map(sites.hidden, range(len(widths)))),
+    }
