@@ -54,7 +54,7 @@ def network() -> Network:
 @pytest.fixture(scope="session")
 def data() -> Dataset:
     """Sixteen items of each set for it."""
-    return Copying().data(16)
+    return Copying().data(Induction(), 16)
 
 
 @pytest.fixture

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from scipy.special import erf
 from torch import Tensor
 
 from engine import measure as planner
 from engine import sites
 from engine.behaviours.base import Dataset, Items
 from engine.degraders.base import Degraded
-from engine.interventions.base import FitOn, Intervention, Reference
+from engine.interventions.base import FitOn, Intervention, Reference, World
 from engine.interventions.head_ablation import HeadAblation
 from engine.interventions.identity import Identity
 from engine.measure import Losses, measure
-from engine.models.base import Architecture, Card
+from engine.models.architectures import Transformer
+from engine.models.base import Card
 from engine.models.induction import Induction
 from engine.networks import transformer
 from engine.networks.network import Network
 from engine.sites import Edit
 
-SHAPE = Architecture(layers=3, heads=2, d_model=8, vocab=11, context=12)
+SHAPE = Transformer(layers=3, heads=2, d_model=8, vocab=11, context=12, d_mlp=6)
 PlainEdits = dict[str, Callable[[np.ndarray], np.ndarray]]
 
 
@@ -74,9 +77,10 @@ def tiny_data() -> Dataset:
         read = np.stack([np.sort(rng.choice(SHAPE.context - 1, size=4, replace=False)) for _ in range(count)])
         scored = rng.random((count, 4)) < 0.7
         scored[:, 0] = True
-        return Items(tokens, read, np.take_along_axis(tokens, read + 1, axis=1), scored)
+        corrupt = rng.integers(SHAPE.vocab, size=tokens.shape)
+        return Items(tokens, read, np.take_along_axis(tokens, read + 1, axis=1), scored, corrupt)
 
-    return Dataset(items(9), items(7), rng.integers(SHAPE.vocab, size=(5, SHAPE.context)))
+    return Dataset(items(9), items(7), items(6), rng.integers(SHAPE.vocab, size=(5, SHAPE.context)))
 
 
 def plain_forward(weights: dict[str, Tensor], tokens: np.ndarray, edits: PlainEdits) -> dict[str, np.ndarray]:
@@ -106,9 +110,13 @@ def plain_forward(weights: dict[str, Tensor], tokens: np.ndarray, edits: PlainEd
                 z[query, head] = scores / scores.sum() @ v[: query + 1, own]
         z = at(sites.z(layer), z)
         x = at(
-            sites.resid_post(layer),
+            sites.resid_mid(layer),
             x + z.reshape(len(tokens), -1) @ w[f"{block}.attn.W_O"] + w[f"{block}.attn.b_O"],
         )
+        inside = normed(x, f"{block}.ln2") @ w[f"{block}.mlp.W_in"] + w[f"{block}.mlp.b_in"]
+        neurons = at(sites.mlp_post(layer), inside * (1 + erf(inside / math.sqrt(2))) / 2)
+        mlp = at(sites.mlp_out(layer), neurons @ w[f"{block}.mlp.W_out"] + w[f"{block}.mlp.b_out"])
+        x = at(sites.resid_post(layer), x + mlp)
     logits = normed(x, "ln_final") @ w["unembed.W_U"] + w["unembed.b_U"]
     found[sites.LOGITS] = edits[sites.LOGITS](logits) if sites.LOGITS in edits else logits
     return found
@@ -117,7 +125,7 @@ def plain_forward(weights: dict[str, Tensor], tokens: np.ndarray, edits: PlainEd
 def plain_losses(weights: dict[str, Tensor], items: Items, edits: PlainEdits) -> np.ndarray:
     """Mean loss of every item."""
     means = []
-    for tokens, read, targets, scored in zip(items.tokens, items.read, items.targets, items.scored, strict=True):
+    for tokens, read, targets, scored in zip(items.inputs, items.read, items.targets, items.scored, strict=True):
         logits = plain_forward(weights, tokens, edits)[sites.LOGITS]
         losses = [
             math.log(np.exp(logits[position]).sum()) - logits[position, target]
@@ -138,11 +146,7 @@ def alike(one: Sequence[Losses], other: Sequence[Losses], tolerance: float) -> N
             np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
-SITES = [
-    sites.embed(),
-    *(site(layer) for layer in range(SHAPE.layers) for site in (sites.z, sites.resid_post)),
-    sites.LOGITS,
-]
+SITES = [*SHAPE.parts["sites"], sites.LOGITS]
 
 
 def test_without_intervention_it_is_the_plain_forward_pass(tiny: Network, tiny_data: Dataset) -> None:
@@ -159,7 +163,7 @@ def test_an_edit_at_any_site_does_what_it_does_in_the_plain_pass(tiny: Network, 
 
 
 def test_an_intervention_at_two_sites(tiny: Network, tiny_data: Dataset) -> None:
-    where = (sites.z(0), sites.resid_post(1))
+    where = (sites.z(0), sites.mlp_post(1))
     without, under = measure(tiny, tiny_data, Degraded(tiny.weights), [None, Shift(sites=where)])
     agree(under, tiny.weights, tiny_data, dict.fromkeys(where, plain_shift))
     agree(without, tiny.weights, tiny_data, {})
@@ -193,12 +197,84 @@ def test_edits_of_the_degrader_act_on_every_run_and_before_the_intervention(tiny
 
 def test_edits_of_the_degrader_act_on_the_reference_but_not_on_the_original(tiny: Network, tiny_data: Dataset) -> None:
     degraded = Degraded(tiny.weights, {sites.embed(): lambda activation, _: 2 * activation})
-    reference = planner.LazyReference(tiny, degraded, torch.from_numpy(tiny_data.reference))
+    reference = planner.LazyReference(tiny, degraded, tiny_data)
     cases: tuple[tuple[FitOn, PlainEdits], ...] = (("degraded", {sites.embed(): lambda x: 2 * x}), ("original", {}))
     for fit_on, edits in cases:
         for site in (sites.z(1), sites.embed(), sites.z(0)):  # in any order
             expected = [plain_forward(tiny.weights, tokens, edits)[site] for tokens in tiny_data.reference]
             np.testing.assert_allclose(reference.activations(site, fit_on).numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("site", SITES[:-1])
+@pytest.mark.parametrize("world", ["clean", "corrupt"])
+def test_examples_are_read_where_their_answers_are(
+    tiny: Network, tiny_data: Dataset, site: str, world: World
+) -> None:
+    items = tiny_data.examples
+    inputs = items.inputs if world == "clean" else items.corrupt
+    reference = planner.LazyReference(tiny, Degraded(tiny.weights), tiny_data)
+    expected = [
+        plain_forward(tiny.weights, tokens, {})[site][read] for tokens, read in zip(inputs, items.read, strict=True)
+    ]
+    np.testing.assert_allclose(reference.examples(site, "degraded", world).numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_any_inputs_can_be_run_as_far_as_a_site(tiny: Network, tiny_data: Dataset, site: str) -> None:
+    reference = planner.LazyReference(tiny, Degraded(tiny.weights), tiny_data)
+    state = planner.state_of(tiny_data.behaviour)
+    found = reference.run(state, [site], "original")
+    whole = [plain_forward(tiny.weights, tokens, {})[site] for tokens in tiny_data.behaviour.inputs]
+    at = tiny_data.behaviour.read if tiny.stage(site).slots else np.tile(np.arange(SHAPE.context), (len(whole), 1))
+    expected = [each[places] for each, places in zip(whole, at, strict=True)]
+    np.testing.assert_allclose(found[site].numpy(), expected, atol=1e-5)
+    assert not [later for later in SITES[SITES.index(site) + 1 :] if later in found], "no further than needed"
+    assert site not in state, "what came in is left as it was"
+
+
+def probabilities(weights: dict[str, Tensor], items: Items, answers: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Of each scored slot of each item, the probability that any of several answers has."""
+    found = []
+    for item, (tokens, read, scored) in enumerate(zip(items.inputs, items.read, items.scored, strict=True)):
+        weight = np.exp(plain_forward(weights, tokens, {})[sites.LOGITS][read])
+        if items.among is not None:
+            weight[:, [each for each in range(SHAPE.vocab) if each not in items.among]] = 0
+        chances = weight / weight.sum(-1, keepdims=True)
+        places = np.arange(len(read))
+        found.append(sum(chances[places, answer[item]] for answer in answers)[scored])
+    return found
+
+
+def test_the_metric_can_be_a_probability(tiny: Network, tiny_data: Dataset) -> None:
+    items = tiny_data.behaviour
+    data = replace(tiny_data, behaviour=replace(items, metric="probability"))
+    expected = [p.mean() for p in probabilities(tiny.weights, items, [items.targets])]
+    found = measure(tiny, data, Degraded(tiny.weights), [None])[0]
+    np.testing.assert_allclose(found.behaviour, expected, atol=1e-5)
+    assert np.array_equal(
+        found.behaviour_examples, measure(tiny, tiny_data, Degraded(tiny.weights), [None])[0].behaviour_examples, True
+    ), "what is shown stays a loss"
+
+
+def test_two_answers_count_together(tiny: Network, tiny_data: Dataset) -> None:
+    items = tiny_data.performance
+    also = (items.targets + 3) % SHAPE.vocab
+    data = replace(tiny_data, performance=replace(items, also=also))
+    expected = [-np.log(p).mean() for p in probabilities(tiny.weights, items, [items.targets, also])]
+    found = measure(tiny, data, Degraded(tiny.weights), [None])[0]
+    np.testing.assert_allclose(found.performance, expected, atol=2e-5)
+
+
+def test_answers_can_be_sought_among_a_few_classes(tiny: Network, tiny_data: Dataset) -> None:
+    among = (1, 4, 7)
+    targets = np.array(among)[tiny_data.performance.targets % 3]
+    items = replace(tiny_data.performance, targets=targets, among=among)
+    expected = [-np.log(p).mean() for p in probabilities(tiny.weights, items, [targets])]
+    found = measure(tiny, replace(tiny_data, performance=items), Degraded(tiny.weights), [None])[0]
+    np.testing.assert_allclose(found.performance, expected, atol=2e-5)
+    answers = found.performance_answers
+    assert answers.shape == (planner.EXAMPLES, targets.shape[1], SHAPE.vocab)
+    np.testing.assert_allclose(answers[..., list(among)].sum(-1), 1, atol=1e-6)
 
 
 @pytest.mark.parametrize("site", SITES)
@@ -224,19 +300,21 @@ def test_the_size_of_a_tile_changes_nothing(
 def test_a_loss_that_is_not_a_number_stays_so_in_the_mean_of_its_item_alone(tiny: Network, tiny_data: Dataset) -> None:
     weights = dict(tiny.weights)
     weights["embed.W_E"] = weights["embed.W_E"].clone()
-    token = int(tiny_data.performance.tokens[0, 0])
+    token = int(tiny_data.performance.inputs[0, 0])
     weights["embed.W_E"][token] = torch.nan
     losses = measure(tiny, tiny_data, Degraded(weights), [None, Identity()])
     for items, means in (
         (tiny_data.performance, [each.performance for each in losses]),
         (tiny_data.behaviour, [each.behaviour for each in losses]),
     ):
-        # a token reaches the losses that are read at it and after it
+        # a token reaches the losses that are read at it and after it, and through masked attention (0 · NaN) those of
+        # its own item that are read before it; another item's never
         last = [read[scored].max() for read, scored in zip(items.read, items.scored, strict=True)]
-        spoilt = [token in tokens[: end + 1] for tokens, end in zip(items.tokens, last, strict=True)]
+        spoilt = [token in tokens[: end + 1] for tokens, end in zip(items.inputs, last, strict=True)]
         assert 0 < sum(spoilt) < len(spoilt)
         for each in means:
-            np.testing.assert_array_equal(np.isnan(each), spoilt)
+            assert np.isnan(each)[spoilt].all()
+            assert not np.isnan(each)[[token not in tokens for tokens in items.inputs]].any()
 
 
 def test_an_infinite_loss_stays_infinite(tiny: Network, tiny_data: Dataset) -> None:
@@ -270,7 +348,7 @@ def test_only_what_is_needed_is_computed(tiny: Network, tiny_data: Dataset) -> N
             ran.append(stage.site)
             return stage.run(weights, state)
 
-        return sites.Stage(stage.site, run)
+        return replace(stage, run=run)
 
     counting = Network(tiny.folder, tiny.card, tiny.weights, tuple(map(counted, tiny.stages)))
     edited = SITES.index(sites.z(1))

@@ -16,12 +16,13 @@ from engine.degraders.checkpoint import Checkpoint
 from engine.interventions.head_ablation import HeadAblation
 from engine.interventions.steering import Steering
 from engine.measure import measure
-from engine.models.base import Architecture, Card
-from engine.models.induction import SHAPE
+from engine.models.architectures import Transformer
+from engine.models.base import Card
+from engine.models.induction import SHAPE, Induction
 from engine.networks import induction_training, transformer
 from engine.networks.network import Network, load
 
-SMALL = Architecture(layers=2, heads=2, d_model=16, vocab=SHAPE.vocab, context=SHAPE.context)
+SMALL = Transformer(layers=2, heads=2, d_model=16, vocab=SHAPE.vocab, context=SHAPE.context)
 STEPS = 120
 
 
@@ -114,14 +115,14 @@ def test_heads_are_grouped_by_what_they_score_best_first() -> None:
 def test_the_scores_on_the_card_are_those_of_the_shipped_heads(network: Network) -> None:
     with torch.no_grad():
         scores = induction_training.head_scores(SHAPE, network.weights)
-    assert induction_training.head_groups(scores) == network.card.head_groups
+    assert induction_training.head_groups(scores) == network.card.groups["heads"]
     for kind, by_head in scores.items():
         for head, score in by_head.items():
             assert score == pytest.approx(network.card.metrics[f"{kind} score of head {head}"], abs=2e-3)
 
 
 def test_the_shipped_vectors_have_the_effect_that_they_were_fitted_to(network: Network) -> None:
-    data = Copying().data(128)
+    data = Copying().data(Induction(), 128)
     for vector in network.card.vectors:
         without, under = measure(network, data, Degraded(network.weights), [None, Steering(vector=vector)])
         effect = (under.behaviour - without.behaviour).mean()

@@ -100,7 +100,7 @@ def carry(weights: dict[str, Tensor], bridge: TransformerBridge) -> None:
 def item_losses(oracle: TransformerBridge, items: Items, hooks: list[Hook]) -> np.ndarray:
     """Mean loss of every item, nats, from the logits at every position."""
     with torch.no_grad():
-        logits = oracle.run_with_hooks(torch.from_numpy(items.tokens), fwd_hooks=hooks)
+        logits = oracle.run_with_hooks(torch.from_numpy(items.inputs), fwd_hooks=hooks)
     log_probabilities = logits.double().log_softmax(-1).numpy()
     return np.array(
         [
