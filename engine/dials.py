@@ -7,6 +7,7 @@ declaration; pydantic does the validation and the JSON, and this file adds what 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -136,6 +137,13 @@ def explain(error: ValidationError, where: str) -> InputError:
         return InputError(f"{where}: '{place}' must be a finite number, got {got}; give a number.")
     expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return InputError(f"{where}: '{place}' {expected}, got {got}; correct it.")
+
+
+def listed(values: Sequence[str]) -> str:
+    """What can be chosen, as a message lists it: the first and the last if there are many."""
+    if len(values) <= 24:
+        return ", ".join(values)
+    return f"{', '.join(values[:8])} … {values[-1]} ({len(values):,} in all)"
 
 
 def shown(value: object) -> str:

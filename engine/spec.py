@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidat
 from engine import discovery
 from engine.behaviours.base import Behaviour
 from engine.degraders.base import Degrader
-from engine.dials import InputError, Variant, dial, dials_of, explain, shown
+from engine.dials import InputError, Variant, dial, dials_of, explain, listed, shown
 from engine.discovery import Kind
 from engine.interventions.base import Intervention
 from engine.models.base import Card, Model
@@ -173,7 +173,7 @@ def _check_options(variant: Variant, card: Card) -> None:
             for each in value if declared.several else (value,):
                 if each not in known:
                     raise InputError(
-                        f"{variant.name}: '{declared.name}' must be among {', '.join(known)}, got {shown(each)}; "
+                        f"{variant.name}: '{declared.name}' must be among {listed(known)}, got {shown(each)}; "
                         f"choose {declared.of} that the model has."
                     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable
 from itertools import product
@@ -40,6 +41,10 @@ class Handle(NamedTuple):
     intervention: dict[str, Any]
     standing: Standing
     evidence: str
+
+    def told(self, card: Card) -> str:
+        """The evidence, with the card's numbers in it."""
+        return re.sub(r"\{(.+?)\}", lambda name: f"{card.metrics[name[1]]:.3g}", self.evidence)
 
 
 class Card(BaseModel):

@@ -27,11 +27,20 @@ EVERY: list[tuple[Kind, type[Variant]]] = [
 IDS = [f"{kind}/{variant.name}" for kind, variant in EVERY]
 
 
+MANY = 6
+"""Of so many options at most each is tried; of more, the ends and what the card suggests."""
+
+
 @cache
 def models() -> tuple[Model, ...]:
-    """Every model; the one that is quick to run comes first."""
-    names = sorted(discovery.find("models"), key=lambda name: name != "induction")
-    return tuple(discovery.find("models")[name]() for name in names)
+    """Every network that is shipped; the one that is quick to run comes first."""
+    every = [model for variant in discovery.find("models").values() for model in variant.every()]
+    return tuple(sorted((model for model in every if model.folder.is_dir()), key=lambda model: model.name != "induction"))
+
+
+def one_of_each() -> tuple[Model, ...]:
+    """The first network of each kind of model."""
+    return tuple({model.name: model for model in reversed(models())}.values())
 
 
 def home(kind: Kind, variant: type[Variant]) -> Model:
@@ -62,8 +71,10 @@ def variations(variant: type[Variant], card: Card) -> Iterator[Any]:
     for dial in dials_of(variant):
         values: tuple[Any, ...]
         if dial.kind == "options":
-            values = tuple((each,) if dial.several else each for each in card.options(dial.of))
-            values += (card.options(dial.of),) if dial.several else ()
+            known = card.options(dial.of)
+            few = known if len(known) <= MANY else dict.fromkeys([known[0], *card.suggested(dial.of)[:2], known[-1]])
+            values = tuple((each,) if dial.several else each for each in few)
+            values += (known,) if dial.several else ()
         elif dial.kind == "choice":
             values = dial.choices
         else:
@@ -83,24 +94,16 @@ def experiment_form(kind: Kind, variant: Variant, model: Model) -> dict[str, Any
     return form | {kind.removesuffix("s"): variant.to_json()}
 
 
+@cache
 def loaded(model: Model) -> Network:
     """A model's network, loaded once."""
-    return _network(model.name)
+    return model.load()
 
 
+@cache
 def some_data(model: Model, items: int) -> Dataset:
     """A few items of the first behaviour that exists in a model."""
-    return _dataset(model.name, items)
-
-
-@cache
-def _network(model: str) -> Network:
-    return discovery.find("models")[model]().load()
-
-
-@cache
-def _dataset(model: str, items: int) -> Dataset:
-    return behaviours_of(discovery.find("models")[model]())[0].data(items)
+    return behaviours_of(model)[0].data(model, items)
 
 
 def behaviours_of(model: Model) -> list[Behaviour]:
@@ -114,7 +117,7 @@ def behaviours_of(model: Model) -> list[Behaviour]:
 
 def hashes(tensors: dict[str, Tensor]) -> dict[str, str]:
     """sha256 of every tensor's bytes."""
-    return {name: hashlib.sha256(tensor.numpy().tobytes()).hexdigest() for name, tensor in tensors.items()}
+    return {name: hashlib.sha256(tensor.contiguous().numpy().tobytes()).hexdigest() for name, tensor in tensors.items()}
 
 
 def state_of(network: Network) -> dict[str, dict[str, str]]:

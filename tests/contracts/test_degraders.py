@@ -16,7 +16,7 @@ from specimens import (
     identical_weights,
     is_one_sentence,
     loaded,
-    models,
+    one_of_each,
     some_data,
     state_of,
     usual,
@@ -40,7 +40,7 @@ def specimens(variant: type[Degrader]) -> Iterator[tuple[Degrader, Model]]:
     at_home = home("degraders", variant)
     for specimen in variations(variant, at_home.card()):
         yield specimen, at_home
-    for model in models():
+    for model in one_of_each():
         if model != at_home and variant.is_compatible(model.card()):
             yield usual(variant, model.card()), model
 

@@ -14,6 +14,7 @@ from specimens import (
     is_one_sentence,
     loaded,
     models,
+    one_of_each,
     some_data,
     state_of,
     usual,
@@ -21,13 +22,14 @@ from specimens import (
 )
 
 from engine import discovery
-from engine.behaviours.base import Dataset, Items
+from engine.behaviours.base import Dataset
 from engine.degraders.base import Degraded
 from engine.degraders.weight_noise import WeightNoise
 from engine.dials import InputError
 from engine.interventions.base import Intervention
 from engine.interventions.identity import Identity
 from engine.measure import Losses, measure
+from engine.models.architectures import Perceptron
 from engine.models.base import Model
 from engine.spec import Experiment
 
@@ -43,7 +45,7 @@ def specimens(variant: type[Intervention]) -> Iterator[tuple[Intervention, Model
     at_home = home("interventions", variant)
     for specimen in variations(variant, at_home.card()):
         yield specimen, at_home
-    for model in models():
+    for model in one_of_each():
         if model != at_home and variant.is_compatible(model.card()):
             yield usual(variant, model.card()), model
 
@@ -99,15 +101,10 @@ def test_items_together_give_what_they_give_one_by_one(variant: type[Interventio
         data = some_data(model, ITEMS)
         together = measured(model, data, intervention)[0]
         for item in range(ITEMS):
-            single = replace(data, performance=_only(data.performance, item), behaviour=_only(data.behaviour, item))
+            single = replace(data, performance=data.performance.part(item, item + 1), behaviour=data.behaviour.part(item, item + 1))
             alone = measured(model, single, intervention)[0]
             assert alone.performance[0] == pytest.approx(together.performance[item], abs=1e-6, rel=1e-6)
             assert alone.behaviour[0] == pytest.approx(together.behaviour[item], abs=1e-6, rel=1e-6)
-
-
-def _only(items: Items, item: int) -> Items:
-    one = slice(item, item + 1)
-    return Items(items.tokens[one], items.read[one], items.targets[one], items.scored[one])
 
 
 @every_intervention
@@ -129,8 +126,8 @@ def test_a_model_that_has_no_place_for_it_is_refused_in_one_sentence(
     card = model.card()
     form = experiment_form("interventions", usual(variant, card), model)
     form["degrader"] = "weight-noise"
-    no_heads = card.architecture.model_copy(update={"heads": 0})
-    bare = card.model_copy(update={"vectors": {}, "head_groups": {}, "architecture": no_heads})
+    no_parts = Perceptron(inputs=1, hidden=(), outputs=2)
+    bare = card.model_copy(update={"vectors": {}, "groups": {}, "parts": {}, "architecture": no_parts})
     monkeypatch.setattr(type(model), "card", lambda _: bare)
     if variant.is_compatible(bare):
         Experiment.read(form)

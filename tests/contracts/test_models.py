@@ -9,15 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from specimens import behaviours_of, identical_weights, is_one_sentence, loaded, models
+from specimens import behaviours_of, identical_weights, is_one_sentence, loaded, models, some_data
 
+from engine import discovery, sites
 from engine.degraders.base import Degraded
 from engine.dials import InputError
-from engine.measure import measure
-from engine.models.base import Card, Model
+from engine.measure import LazyReference, measure
+from engine.models.base import Card, Model, assets
 from engine.networks.network import file_hash
+from engine.spec import Experiment
 
-every_model = pytest.mark.parametrize("model", models(), ids=lambda each: each.name)
+every_model = pytest.mark.parametrize("model", models(), ids=lambda each: "-".join(each.to_json().values()))
 
 
 @pytest.fixture
@@ -29,24 +31,45 @@ def moved(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return folder
 
 
+@pytest.mark.parametrize("variant", discovery.find("models").values(), ids=lambda each: each.name)
+def test_every_network_that_is_declared_is_shipped(variant: type[Model]) -> None:
+    every = variant.every()
+    assert every[0] == variant()
+    assert [model for model in every if not model.folder.is_dir()] == []
+    assert len({model.folder for model in every}) == len({model.card().fingerprint for model in every}) == len(every)
+
+
+def test_all_assets_together_stay_small() -> None:
+    assert sum(path.stat().st_size for path in assets().rglob("*") if path.is_file()) <= 30_000_000
+
+
 @every_model
 def test_the_card_describes_the_files_and_goes_through_json_unchanged(model: Model) -> None:
     card = model.card()
     assert Card.model_validate_json(card.model_dump_json()) == card
     assert {name: file_hash(model.folder / name) for name in card.sha256} == card.sha256
-    assert {path.name for path in model.folder.glob("*.safetensors")} == set(card.sha256)
+    assert {path.name for path in model.folder.iterdir() if path.is_file()} == {*card.sha256, "card.json"}
     assert card.licence
 
 
 @every_model
 def test_what_the_card_names_is_in_the_network(model: Model) -> None:
     card, network = model.card(), loaded(model)
-    heads = card.architecture.head_names
-    assert len(heads) == len(set(heads)) == card.architecture.layers * card.architecture.heads
-    assert {head for group in card.head_groups.values() for head in group} <= set(heads)
+    for of in (*card.architecture.parts, *card.parts):
+        options = card.options(of)
+        assert len(options) == len(set(options))
+    for of, groups in card.groups.items():
+        assert {part for group in groups.values() for part in group} <= set(card.options(of))
     assert network.vectors.keys() == card.vectors.keys()
-    assert set(card.vectors.values()) <= {stage.site for stage in network.stages}
-    assert all(vector.shape == (card.architecture.d_model,) for vector in network.vectors.values())
+    activations = LazyReference(network, Degraded(network.weights), some_data(model, 1))
+    for name, site in card.vectors.items():
+        assert network.vectors[name].shape == activations.activations(site, "original").shape[2:]
+
+
+@every_model
+def test_the_architecture_names_every_site_but_the_logits(model: Model) -> None:
+    assert model.card().architecture.parts["sites"] == tuple(stage.site for stage in loaded(model).stages[:-1])
+    assert loaded(model).stages[-1].site == sites.LOGITS
 
 
 @every_model
@@ -67,10 +90,33 @@ def test_every_checkpoint_is_there_and_the_last_is_the_network(model: Model) -> 
 def test_it_does_what_it_was_trained_for(model: Model) -> None:
     network = loaded(model)
     for behaviour in behaviours_of(model):
-        data = behaviour.data(32)
+        data = behaviour.data(model, 32)
         losses = measure(network, data, Degraded(network.weights), [None])[0]
         assert losses.performance.mean() < 0.8 * data.performance.chance
-        assert losses.behaviour.mean() < 0.8 * data.behaviour.chance
+        if data.behaviour.metric == "loss":
+            assert losses.behaviour.mean() < 0.8 * data.behaviour.chance
+        else:  # an answer that an intervention is to bring about
+            assert losses.behaviour.mean() < 0.2
+
+
+@every_model
+def test_the_metrics_on_the_card_are_those_of_the_weights(model: Model) -> None:
+    card, found = model.card(), model.metrics(loaded(model))
+    assert found.keys() == card.metrics.keys()
+    for name, value in found.items():
+        assert value == pytest.approx(card.metrics[name], rel=1e-2, abs=2e-3), name
+
+
+@every_model
+def test_every_handle_is_an_experiment_whose_evidence_can_be_told(model: Model) -> None:
+    card = model.card()
+    handles = model.handles(card)
+    assert len({(handle.title, str(handle.behaviour)) for handle in handles}) == len(handles)
+    for handle in handles:
+        form = {"model": model.to_json(), "behaviour": handle.behaviour, "intervention": handle.intervention}
+        Experiment.read({**form, "degrader": "weight-noise"})
+        assert handle.told(card).endswith(".")
+        assert "{" not in handle.told(card)
 
 
 @every_model
@@ -107,7 +153,7 @@ def test_a_damaged_card_is_refused(model: Model, moved: Path, text: str) -> None
 @every_model
 def test_a_model_that_was_not_trained_says_how_to_train_it(model: Model, moved: Path) -> None:
     (moved / "card.json").unlink()
-    assert f"regimescope train {model.name}" in _refused(model, str(moved))
+    assert f"regimescope train {model.title}" in _refused(model, str(moved))
 
 
 def _refused(model: Model, words: str) -> str:
@@ -135,7 +181,7 @@ def test_the_fingerprint_is_that_of_the_files_whatever_their_order(model: Model)
 @every_model
 def test_suggestions_are_among_the_options(model: Model) -> None:
     card = model.card()
-    for of in ("heads", "vectors"):
+    for of in (*card.architecture.parts, *card.parts, "vectors"):
         suggested = card.suggested(of)
         assert set(suggested) <= set(card.options(of))
         assert bool(suggested) == bool(card.options(of))
