@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from engine.behaviours.base import Dataset, Items
 from engine.degraders.base import Degraded
 from engine.interventions.base import FitOn, Intervention, World
 from engine.networks.network import Network, read_everywhere
+from engine.networks.reading import among, losses_of, state_of
 from engine.sites import Edit, Stage, State, Weights
 
 TILE = 32
@@ -110,13 +110,6 @@ class _Reading(NamedTuple):
     answers: Float[np.ndarray, "example slot class"]
 
 
-def state_of(items: Items) -> State:
-    """What a run of these items begins with."""
-    index = np.arange(items.first, items.first + len(items))
-    arrays = {"inputs": items.inputs, "corrupt": items.corrupt, "read": items.read, "index": index}
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}
-
-
 def _read(network: Network, degraded: Degraded, items: Items, conditions: Sequence[Edits]) -> list[_Reading]:
     state, classes = state_of(items), network.card.architecture.classes
     losses = [torch.empty(items.targets.shape) for _ in conditions]
@@ -128,7 +121,7 @@ def _read(network: Network, degraded: Degraded, items: Items, conditions: Sequen
         for i, logits in enumerate(run(network.stages, degraded, part, conditions)):
             losses[i][tile] = losses_of(logits, items, tile)
             for place in torch.nonzero(tile < EXAMPLES).flatten() if shape[-1] else ():
-                answers[i][tile[place]] = _among(logits[place], items).softmax(-1)
+                answers[i][tile[place]] = among(logits[place], items).softmax(-1)
     return [
         _Reading(_item_means(each.numpy(), items), each[:EXAMPLES].numpy(), shown.numpy())
         for each, shown in zip(losses, answers, strict=True)
@@ -144,28 +137,6 @@ def _tiles(items: Items) -> Iterator[tuple[Int[Tensor, " tile"], int]]:
         return
     ends = torch.from_numpy(items.read).amax(dim=1) + 1
     yield from ((tile, int(ends[tile].max())) for tile in ends.argsort(stable=True).split(TILE))
-
-
-def losses_of(
-    logits: Float[Tensor, "tile slot class"], items: Items, tile: Int[Tensor, " tile"]
-) -> Float[Tensor, "tile slot"]:
-    """−log of the probability of the admissible answers, nats; NaN in slots that are not scored."""
-    logits = _among(logits, items)
-    targets, scored = (torch.from_numpy(array)[tile] for array in (items.targets, items.scored))
-    if items.also is None:
-        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
-    else:
-        answers = torch.stack([targets, torch.from_numpy(items.also)[tile]], dim=-1)
-        loss = -logits.log_softmax(-1).gather(-1, answers).logsumexp(-1)
-    return loss.masked_fill(~scored, torch.nan)
-
-
-def _among(logits: Float[Tensor, "*tile slot class"], items: Items) -> Float[Tensor, "*tile slot class"]:
-    if items.among is None:
-        return logits
-    left_out = torch.full(logits.shape[-1:], -torch.inf)
-    left_out[list(items.among)] = 0
-    return logits + left_out
 
 
 def _item_means(losses: Float[np.ndarray, "item slot"], items: Items) -> Float[np.ndarray, " item"]:

@@ -19,7 +19,8 @@ Weights = Mapping[str, "Tensor"]
 
 State = dict[str, "Tensor"]
 """Activations by site, beside what comes with the items of a run: `inputs` [item, pos] (tokens) or [item, feature],
-`read` [item, slot], `corrupt` (their counterparts, shaped as `inputs`) and `index` [item] (`behaviours.base.Items`).
+`read` and `scored` [item, slot], `corrupt` (their counterparts, shaped as `inputs`) and `index` [item]
+(`behaviours.base.Items`).
 """
 
 Edit = Callable[["Tensor", State], "Tensor"]
