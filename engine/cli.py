@@ -1,4 +1,4 @@
-"""The command line: `regimescope sweep | verdict | list | train | app`."""
+"""The command line: `regimescope sweep | verdict | list | train | card | handles | app`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from typing import Any, get_args
 
 from tqdm import tqdm
 
-from engine import discovery
+from engine import discovery, model_commands
 from engine.dials import Dial, InputError, dials_of
 from engine.discovery import Kind
-from engine.models.base import Model
 from engine.regime import Analysis
-from engine.spec import Experiment, presets, read_variant
+from engine.spec import Experiment, presets
 
 INTERRUPTED = 130
 
@@ -66,12 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--json", action="store_true", help="as JSON, each with its declared parameters")
     listing.set_defaults(run=_list)
 
-    train = commands.add_parser("train", help="train an embedded model from its seed")
-    train.add_argument("name", metavar="NAME", help="a model; see `regimescope list`")
-    train.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="where the weights go; default: the model's own folder"
-    )
-    train.set_defaults(run=_train)
+    model_commands.add_commands(commands)
 
     app = commands.add_parser("app", help="open the dashboard")
     app.add_argument("--port", type=int, default=8501, metavar="N", help="port on this machine, default 8501")
@@ -172,24 +166,6 @@ def _list(arguments: argparse.Namespace) -> None:
             strength = [entry["strength"]] if "strength" in entry else []
             for dial in map(Dial.model_validate, [*strength, *entry.get("parameters", ())]):
                 print(f"    {dial.name:<16} {dial.allowed}: {dial.help}")
-
-
-def _train(arguments: argparse.Namespace) -> None:
-    model = read_variant(arguments.name, "models")
-    assert isinstance(model, Model)
-    folder: Path = arguments.out or model.folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)  # not after an hour of training
-    except OSError as error:
-        raise InputError(f"--out must be a folder that can be written, got {folder} ({error.strerror}).") from error
-    with tqdm(unit="step", disable=None) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        card = model.train(folder, progress)
-    print(f"{card.title}: weights, {len(card.steps)} checkpoints and card in {folder}")
 
 
 def _app(arguments: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -79,9 +80,7 @@ def metrics(network: Network) -> dict[str, float]:
     return {**{name: round(score, 3) for name, score in named.items()}, **losses}
 
 
-def _optimise(
-    shape: Transformer, steps: int, progress: Progress
-) -> tuple[Tensors, dict[int, Tensors]]:
+def _optimise(shape: Transformer, steps: int, progress: Progress) -> tuple[Tensors, dict[int, Tensors]]:
     weights = transformer.initial_weights(shape, torch.Generator().manual_seed(SEED))
     for tensor in weights.values():
         tensor.requires_grad_()
@@ -94,21 +93,21 @@ def _optimise(
     checkpoints = {}
     for step in range(1, steps + 1):
         tokens = torch.from_numpy(training_tokens(rng, BATCH))
-        loss = F.cross_entropy(*_predicted(stages, weights, tokens))
+        loss = _loss(stages, tokens, weights)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
         if step in CHECKPOINT_STEPS and step < steps:
-            checkpoints[step] = halved(weights, lambda kept: F.cross_entropy(*_predicted(stages, kept, tokens)).item())
+            checkpoints[step] = halved(weights, partial(_loss, stages, tokens))
         progress(step, steps)
     return {name: tensor.detach() for name, tensor in weights.items()}, checkpoints
 
 
-def _predicted(stages: tuple[sites.Stage, ...], weights: sites.Weights, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """The logits of every next token, and the tokens."""
+def _loss(stages: tuple[sites.Stage, ...], tokens: Tensor, weights: sites.Weights) -> Float[Tensor, ""]:
+    """Mean loss of every next token, nats."""
     logits = forward(stages, weights, tokens, read_everywhere(tokens[:, 1:]))[sites.LOGITS]
-    return logits.flatten(0, 1), tokens[:, 1:].flatten()
+    return F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
 
 
 def measured(shape: Transformer, weights: Tensors) -> dict[str, float]:

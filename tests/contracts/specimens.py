@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -19,6 +20,7 @@ from engine.discovery import Kind
 from engine.measure import Losses
 from engine.models.base import Card, Model
 from engine.networks.network import Network
+from engine.spec import read_variant
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 EVERY: list[tuple[Kind, type[Variant]]] = [
@@ -35,7 +37,9 @@ MANY = 6
 def models() -> tuple[Model, ...]:
     """Every network that is shipped; the one that is quick to run comes first."""
     every = [model for variant in discovery.find("models").values() for model in variant.every()]
-    return tuple(sorted((model for model in every if model.folder.is_dir()), key=lambda model: model.name != "induction"))
+    return tuple(
+        sorted((model for model in every if model.folder.is_dir()), key=lambda model: model.name != "induction")
+    )
 
 
 def one_of_each() -> tuple[Model, ...]:
@@ -94,16 +98,30 @@ def experiment_form(kind: Kind, variant: Variant, model: Model) -> dict[str, Any
     return form | {kind.removesuffix("s"): variant.to_json()}
 
 
-@cache
 def loaded(model: Model) -> Network:
     """A model's network, loaded once."""
-    return model.load()
+    return _network(json.dumps(model.to_json()))
+
+
+def some_data(model: Model, items: int) -> Dataset:
+    """A few items of the first behaviour that exists in a model."""
+    return _dataset(json.dumps(model.to_json()), items)
 
 
 @cache
-def some_data(model: Model, items: int) -> Dataset:
-    """A few items of the first behaviour that exists in a model."""
-    return behaviours_of(model)[0].data(model, items)
+def _network(form: str) -> Network:
+    return _model(form).load()
+
+
+@cache
+def _dataset(form: str, items: int) -> Dataset:
+    return behaviours_of(_model(form))[0].data(_model(form), items)
+
+
+def _model(form: str) -> Model:
+    model = read_variant(json.loads(form), "models")
+    assert isinstance(model, Model)
+    return model
 
 
 def behaviours_of(model: Model) -> list[Behaviour]:

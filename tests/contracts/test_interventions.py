@@ -101,7 +101,9 @@ def test_items_together_give_what_they_give_one_by_one(variant: type[Interventio
         data = some_data(model, ITEMS)
         together = measured(model, data, intervention)[0]
         for item in range(ITEMS):
-            single = replace(data, performance=data.performance.part(item, item + 1), behaviour=data.behaviour.part(item, item + 1))
+            single = replace(
+                data, performance=data.performance.part(item, item + 1), behaviour=data.behaviour.part(item, item + 1)
+            )
             alone = measured(model, single, intervention)[0]
             assert alone.performance[0] == pytest.approx(together.performance[item], abs=1e-6, rel=1e-6)
             assert alone.behaviour[0] == pytest.approx(together.behaviour[item], abs=1e-6, rel=1e-6)

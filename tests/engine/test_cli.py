@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +17,9 @@ import pytest
 from engine import discovery
 from engine.cli import main
 from engine.dials import Dial, dials_of
-from engine.models.base import Architecture, Card
+from engine.models.architectures import Transformer
+from engine.models.base import Card
+from engine.models.induction import Induction
 from engine.networks import induction_training
 from engine.report import COLUMNS, read
 from engine.spec import Experiment, presets
@@ -194,7 +197,7 @@ def test_the_list_names_everything(run: Run) -> None:
 
 
 def test_train_writes_a_model_where_it_is_told(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shape = Architecture(layers=2, heads=2, d_model=8, vocab=48, context=64)
+    shape = Transformer(layers=2, heads=2, d_model=8, vocab=48, context=64)
     for name in ("BATCH", "VECTOR_STEPS", "PROBE_ITEMS"):
         monkeypatch.setattr(induction_training, name, 3)
     monkeypatch.setattr(induction_training, "train", partial(induction_training.train, steps=2, shape=shape))
@@ -204,6 +207,26 @@ def test_train_writes_a_model_where_it_is_told(run: Run, tmp_path: Path, monkeyp
     assert done.code == 0
     assert done.out == f"{card.title}: weights, 1 checkpoints and card in {folder}\n"
     assert card.steps == (2,)
+
+
+def test_a_card_is_made_again_from_the_weights(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "induction"
+    shutil.copytree(Induction().folder, folder)
+    before = (folder / "card.json").read_text()
+    (folder / "card.json").write_text(before.replace('"loss on chain tokens": 2.', '"loss on chain tokens": 9.'))
+    monkeypatch.setattr(Induction, "folder", folder)
+    done = run("card", "induction")
+    assert done.code == 0
+    assert "loss on copied tokens" in done.out
+    assert Card.model_validate_json((folder / "card.json").read_bytes()) == Card.model_validate_json(before)
+
+
+def test_the_handles_of_a_model_are_a_table(run: Run) -> None:
+    done = run("handles", "induction", "--items", "8")
+    title, _, head, rule, *rows = done.out.strip().splitlines()
+    assert title == f"## {Induction().card().title}"
+    assert len({line.count("|") for line in (head, rule, *rows)}) == 1
+    assert len(rows) == len(Induction().handles(Induction().card()))
 
 
 # ---- bad input -------------------------------------------------------------------------------------------------------
@@ -269,8 +292,16 @@ def test_a_preset_that_there_is_not_is_refused(run: Run, tmp_path: Path, name: s
     assert "preset must be one of" in one_sentence(run("sweep", "--preset", name, "--out", tmp_path / "result.parquet"))
 
 
-def test_a_model_that_there_is_not_cannot_be_trained(run: Run) -> None:
-    assert "model must be one of" in one_sentence(run("train", "no-such"))
+@pytest.mark.parametrize("command", ["train", "card", "handles"])
+def test_a_model_that_there_is_not_is_told_with_those_that_there_are(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "no-such"])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "no-such" in told
+    assert all(name in told for name in discovery.find("models"))
 
 
 def test_a_model_is_not_trained_for_a_folder_that_cannot_be_made(

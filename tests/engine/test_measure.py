@@ -241,7 +241,7 @@ def probabilities(weights: dict[str, Tensor], items: Items, answers: Sequence[np
             weight[:, [each for each in range(SHAPE.vocab) if each not in items.among]] = 0
         chances = weight / weight.sum(-1, keepdims=True)
         places = np.arange(len(read))
-        found.append(sum(chances[places, answer[item]] for answer in answers)[scored])
+        found.append(np.sum([chances[places, answer[item]] for answer in answers], axis=0)[scored])
     return found
 
 
