@@ -42,7 +42,7 @@ def _add_models(command: Any, run: Callable[[argparse.Namespace], None], options
 
 def _asked(arguments: argparse.Namespace) -> list[Model]:
     """The networks that a command is about: every one of the model that has the parameters given."""
-    every = discovery.get("models", arguments.name).every()
+    every = discovery.find("models")[arguments.name].every()
     given = {key: value for key, value in vars(arguments).items() if value is not None}
     return [model for model in every if all(given.get(key, value) == value for key, value in model)]
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, SupportsFloat
 
 import torch
 from safetensors.torch import save_file
@@ -33,7 +33,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def halved(weights: Mapping[str, Tensor], loss: Callable[[Tensors], Tensor]) -> Tensors:
+def halved(weights: Mapping[str, Tensor], loss: Callable[[Tensors], SupportsFloat]) -> Tensors:
     """The weights rounded to 16 bits, which is how they are stored.
 
     Raises:
@@ -42,7 +42,7 @@ def halved(weights: Mapping[str, Tensor], loss: Callable[[Tensors], Tensor]) -> 
     exact = {name: tensor.detach() for name, tensor in weights.items()}
     half = {name: tensor.half() for name, tensor in exact.items()}
     with torch.no_grad():
-        moved = abs(loss({name: tensor.float() for name, tensor in half.items()}) - loss(exact)).item()
+        moved = abs(float(loss({name: tensor.float() for name, tensor in half.items()})) - float(loss(exact)))
     if not moved <= HALF_TOLERANCE:
         raise ValueError(f"rounding the weights to 16 bits moves the loss by {moved:.2g} nats; store them in 32 bits")
     return half
