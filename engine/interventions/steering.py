@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from engine.dials import dial, options
 from engine.interventions.base import Intervention, Reference
+from engine.interventions.directions import times
 from engine.sites import Edit
 
 if TYPE_CHECKING:
@@ -31,5 +32,4 @@ class Steering(Intervention):
         return {reference.network.card.vectors[self.vector]: lambda activation, _: activation + shift}
 
     def describe(self) -> str:
-        times = "" if self.coefficient == 1 else f"{self.coefficient:g} × "
-        return f"Steering by {times}{self.vector}"
+        return f"Steering by {times(self.coefficient)}{self.vector}"
