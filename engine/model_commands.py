@@ -17,33 +17,41 @@ if TYPE_CHECKING:
     from engine.handles import Measured
 
 
+Options = dict[str, tuple[Any, dict[str, Any]]]
+"""Of each option its default, and what else argparse wants to know."""
+
+
 def add_commands(commands: Any) -> None:
     """Adds the commands to a parser's; a model's parameters become options of theirs."""
     train = commands.add_parser("train", help="train embedded models from their seeds")
     out = {"type": Path, "metavar": "FOLDER", "help": "where the weights go; default: the model's own folder"}
-    _add_models(train, _train, {"--out": out})
-    card = commands.add_parser("card", help="measure a model's weights and write the numbers on its card")
-    _add_models(card, _card, {})
-    handles = commands.add_parser("handles", help="a model's interventions undegraded, and which are genuine")
-    items = {"type": int, "default": 256, "metavar": "N", "help": "items of each set, default 256"}
-    _add_models(handles, _handles, {"--items": items})
+    _add_models(train, _train, {"--out": (None, out)}, required=True)
+    card = commands.add_parser("card", help="measure the weights of models and write the numbers on their cards")
+    _add_models(card, _card, {}, required=False)
+    handles = commands.add_parser("handles", help="what a model's interventions do undegraded, and which are genuine")
+    items = {"type": int, "metavar": "N", "help": "items of each set, default 256"}
+    _add_models(handles, _handles, {"--items": (256, items)}, required=False)
 
 
-def _add_models(command: Any, run: Callable[[argparse.Namespace], None], options: dict[str, Any]) -> None:
-    names = command.add_subparsers(required=True, metavar="NAME", dest="name")
+def _add_models(command: Any, run: Callable[[argparse.Namespace], None], options: Options, *, required: bool) -> None:
+    for option, (default, settings) in options.items():
+        command.add_argument(option, default=default, **settings)
+    command.set_defaults(run=run)
+    names = command.add_subparsers(required=required, metavar="NAME", dest="name", help="a model, default every one")
     for name, model in discovery.find("models").items():
         parser = names.add_parser(name, help=model.summary, description=model.summary)
         for dial in dials_of(model):
             parser.add_argument(f"--{dial.name}", choices=dial.choices, help=f"{dial.help} Default: each of them.")
-        for option, settings in options.items():
-            parser.add_argument(option, **settings)
-        parser.set_defaults(run=run)
+        for option, (_, settings) in options.items():  # after the name, too
+            parser.add_argument(option, default=argparse.SUPPRESS, **settings)
 
 
 def _asked(arguments: argparse.Namespace) -> list[Model]:
-    """The networks that a command is about: every one of the model that has the parameters given."""
-    every = discovery.find("models")[arguments.name].every()
+    """The networks that a command is about: every one of the models that has the parameters given."""
+    known = discovery.find("models")
+    kinds = known.values() if arguments.name is None else [known[arguments.name]]
     given = {key: value for key, value in vars(arguments).items() if value is not None}
+    every = [model for kind in kinds for model in kind.every()]
     return [model for model in every if all(given.get(key, value) == value for key, value in model)]
 
 
