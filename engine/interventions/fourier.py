@@ -1,0 +1,65 @@
+"""Keeps or removes waves in the embedding of the two numbers that modular addition adds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal, final
+
+from pydantic import field_validator
+
+from engine import sites
+from engine.dials import choice, options
+from engine.interventions.base import FitOn, Intervention, Reference
+from engine.sites import Edit, State
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.models.base import Card
+
+
+@final
+class Fourier(Intervention):
+    """Takes frequencies out of the embeddings of both numbers, as functions of the number: the chosen ones, or all but
+    these. What is constant, the mean embedding, stays (Nanda et al. 2023).
+    """
+
+    name: ClassVar[str] = "fourier"
+    summary: ClassVar[str] = "Keeps or removes frequencies of the embedding of the numbers that are added."
+
+    action: Literal["remove", "keep"] = choice("remove", help="Whether the chosen frequencies go, or all the others.")
+    frequencies: tuple[str, ...] = options(of="frequencies", help="The frequencies, 1 to (p − 1)/2.")
+    fit_on: FitOn = choice(
+        "degraded", help="The network whose embedding is analysed: the degraded one, or the original (frozen)."
+    )
+
+    @field_validator("frequencies")
+    @classmethod
+    def _in_order(cls, frequencies: tuple[str, ...]) -> tuple[str, ...]:
+        if not frequencies:
+            raise ValueError("must name at least one frequency")
+        return tuple(sorted(set(frequencies), key=lambda frequency: (len(frequency), frequency)))
+
+    @classmethod
+    def is_compatible(cls, card: Card) -> bool:
+        return bool(card.options("frequencies"))
+
+    def edits(self, reference: Reference) -> dict[str, Edit]:
+        from engine.networks.fourier import component
+
+        card = reference.network.card
+        chosen = set(self.frequencies)
+        gone = chosen if self.action == "remove" else set(card.options("frequencies")) - chosen
+        embedding = reference.weights(self.fit_on)["embed.W_E"][: card.architecture.classes]
+        removed = component(embedding, sorted(map(int, gone)))
+
+        def edit(activation: Tensor, state: State) -> Tensor:
+            changed = activation.clone()
+            changed[:, :2] -= removed[state["inputs"][:, :2]]
+            return changed
+
+        return {sites.embed(): edit}
+
+    def describe(self) -> str:
+        several = "ies" if len(self.frequencies) > 1 else "y"
+        verb = "Removing" if self.action == "remove" else "Keeping only"
+        return f"{verb} frequenc{several} {', '.join(self.frequencies)}"

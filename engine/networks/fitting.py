@@ -1,0 +1,153 @@
+"""Fits a change of one activation to have a given effect, by gradient and with no circuit in mind."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from engine.networks.network import Network
+from engine.networks.reading import losses_of, state_of
+from engine.networks.training import one_thread
+from engine.randomness import normal
+from engine.sites import LOGITS, State
+
+if TYPE_CHECKING:
+    from engine.behaviours.base import Items
+
+LEARNING_RATE: Final = 0.05
+START: Final = 0.1
+"""Size of the random vector to begin with, in units of the activation's root mean square, as is the learning rate."""
+SURE: Final = 0.99
+"""A probability is asked for no nearer to 0 or 1: beyond, one would fit for ever."""
+
+Run = Callable[[State, Collection[str]], State]
+"""Computes activations from a state that may already hold some (`Reference.run`)."""
+
+
+class Change(NamedTuple):
+    """x ↦ x + c·(U(Vᵀx) + b) on the features x of one place; of inputs without positions, on those of all places.
+
+    Attributes:
+        shift: b, shaped as an activation in one place.
+        into: U.
+        out_of: V.
+    """
+
+    shift: Float[Tensor, ...]
+    into: Float[Tensor, "feature rank"]
+    out_of: Float[Tensor, "feature rank"]
+
+    def apply(self, activation: Float[Tensor, ...], times: float = 1.0) -> Float[Tensor, ...]:
+        """The activation with c = `times`."""
+        features = activation.flatten(activation.ndim - self.shift.ndim)
+        change = (features @ self.out_of) @ self.into.T + self.shift.flatten()
+        return activation + times * change.view_as(activation)
+
+
+class Goal(NamedTuple):
+    """What is fitted.
+
+    Attributes:
+        site: which activation is changed.
+        effect: by how much the change is to move the metric of the behaviour, on average over items.
+        rank: of the map; 0 for a vector alone.
+        examples: how many items it is fitted on.
+        steps: of Adam.
+        seed: of the random start.
+    """
+
+    site: str
+    effect: float
+    rank: int
+    examples: int
+    steps: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Items, compared by what identifies them."""
+
+    fingerprint: str
+    items: Items = field(compare=False)
+
+
+@lru_cache(maxsize=32)
+def fit_on_original(network: Network, examples: Examples, goal: Goal) -> Change:
+    """Fits on the network as it is: once, however many points of a sweep ask for it."""
+
+    def run(state: State, sites: Collection[str]) -> State:
+        state = dict(state)
+        for stage in network.stages:
+            if all(site in state for site in sites):
+                break
+            if stage.site not in state:
+                state[stage.site] = stage.run(network.weights, state)
+        return state
+
+    return fit(run, examples.items, goal)
+
+
+def fit(run: Run, examples: Items, goal: Goal) -> Change:
+    """Fits a change to reach a goal: Adam on the squared distance from the metric aimed at, with a step size that falls
+    linearly to 0. Of probabilities it is the distance of logarithms: near 0 they alone have a slope.
+    """
+    items = examples.part(0, goal.examples)
+    with torch.inference_mode(False), torch.enable_grad(), one_thread():  # measuring goes without gradients
+        with torch.no_grad():
+            state = run(_as_far_as_read(state_of(items)), [goal.site])
+            x = state[goal.site]
+            aim = _aim(_metric(run(state, [LOGITS]), items), items, goal.effect)
+        unit = x.square().mean().sqrt()
+        shape = x.shape[1:] if state["inputs"].is_floating_point() else x.shape[2:]
+        shift, into, out_of = _start(shape, goal)
+        optimiser = torch.optim.Adam([shift, into, out_of], lr=LEARNING_RATE, eps=1e-12)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1 - step / goal.steps)
+        for _ in range(goal.steps):
+            changed = state | {goal.site: Change(unit * shift, into, out_of).apply(x)}
+            distance = _metric(run(changed, [LOGITS]), items) - aim
+            optimiser.zero_grad()
+            distance.square().backward()
+            optimiser.step()
+            schedule.step()
+        return Change((unit * shift).detach(), into.detach(), out_of.detach())
+
+
+def _start(shape: tuple[int, ...], goal: Goal) -> tuple[Tensor, Tensor, Tensor]:
+    """Where the fit begins: a small random vector, and a map of which U is 0 and V has columns of length about 1."""
+    size = math.prod(shape)
+    shift = torch.from_numpy(normal(tuple(shape), "fitted shift", goal.seed))
+    out_of = torch.from_numpy(normal((size, goal.rank), "fitted map", goal.seed))
+    shift, into, out_of = START * shift, torch.zeros(size, goal.rank), size**-0.5 * out_of
+    return shift.requires_grad_(), into.requires_grad_(), out_of.requires_grad_()
+
+
+def _as_far_as_read(state: State) -> State:
+    """Tokens after the last position that is read make no difference."""
+    if state["inputs"].is_floating_point():
+        return state
+    end = int(state["read"].max()) + 1
+    return state | {name: state[name][:, :end] for name in ("inputs", "corrupt")}
+
+
+def _metric(state: State, items: Items) -> Float[Tensor, ""]:
+    """Mean loss, or the logarithm of the mean probability."""
+    losses = losses_of(state[LOGITS], items, torch.arange(len(items)))
+    scored = torch.from_numpy(items.scored)
+    read = losses if items.metric == "loss" else (-losses).exp()
+    mean = (torch.where(scored, read, 0).sum(1) / scored.sum(1)).mean()
+    return mean if items.metric == "loss" else mean.log()
+
+
+def _aim(metric: Float[Tensor, ""], items: Items, effect: float) -> Float[Tensor, ""]:
+    """What the metric is to become."""
+    if items.metric == "loss":
+        return metric + effect
+    return (metric.exp() + effect).clamp(1 - SURE, SURE).log()
