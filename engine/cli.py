@@ -1,4 +1,4 @@
-"""The command line: `regimescope sweep | verdict | list | train | card | handles | app`."""
+"""The command line: `regimescope sweep | redose | verdict | list | train | card | handles | app`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from tqdm import tqdm
 
@@ -18,6 +18,9 @@ from engine.dials import Dial, InputError, dials_of
 from engine.discovery import Kind
 from engine.regime import Analysis
 from engine.spec import Experiment, presets
+
+if TYPE_CHECKING:
+    from engine.redosing import Dose
 
 INTERRUPTED = 130
 
@@ -35,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `regimescope list | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        kept = "; what was measured is kept, the same command goes on from there" if run is _sweep else ""
+        kept = "; what was measured is kept, the same command goes on from there" if run in (_sweep, _redose) else ""
         print(f"\nregimescope: stopped{kept}.", file=sys.stderr)
         return INTERRUPTED
     return 0
@@ -46,15 +49,19 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     sweep = commands.add_parser("sweep", help="measure an experiment at every strength")
-    source = sweep.add_mutually_exclusive_group(required=True)
-    source.add_argument("spec", nargs="?", type=Path, metavar="SPEC.json", help="an experiment")
-    source.add_argument("--preset", metavar="NAME", help="a preset; see `regimescope list`")
+    _add_source(sweep)
     sweep.add_argument("--out", type=Path, required=True, metavar="RESULT.parquet", help="where the result goes")
     sweep.add_argument(
         "--items", nargs="?", const="", metavar="FILE", help="write per-item values too; default RESULT.items.parquet"
     )
     sweep.add_argument("--cache", type=Path, metavar="FOLDER", help="where measurements are kept")
     sweep.set_defaults(run=_sweep)
+
+    redose = commands.add_parser("redose", help="the loss delta at equal effect: how much it takes at every strength")
+    _add_source(redose)
+    redose.add_argument("--effect", type=float, metavar="E", help="the effect to reach; default: that at strength 0")
+    redose.add_argument("--cache", type=Path, metavar="FOLDER", help="where measurements are kept")
+    redose.set_defaults(run=_redose)
 
     verdict = commands.add_parser("verdict", help="what a result says")
     verdict.add_argument("result", type=Path, metavar="RESULT.parquet")
@@ -75,11 +82,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _sweep(arguments: argparse.Namespace) -> None:
+def _add_source(command: argparse.ArgumentParser) -> None:
+    source = command.add_mutually_exclusive_group(required=True)
+    source.add_argument("spec", nargs="?", type=Path, metavar="SPEC.json", help="an experiment")
+    source.add_argument("--preset", metavar="NAME", help="a preset; see `regimescope list`")
+
+
+def _experiment(arguments: argparse.Namespace) -> Experiment:
     if arguments.preset is not None:
-        experiment = Experiment.preset(arguments.preset)
-    else:
-        experiment = Experiment.from_json(_text(arguments.spec))
+        return Experiment.preset(arguments.preset)
+    return Experiment.from_json(_text(arguments.spec))
+
+
+def _sweep(arguments: argparse.Namespace) -> None:
+    experiment = _experiment(arguments)
     out: Path = arguments.out
     items = Path(arguments.items or out.parent / f"{out.stem}.items.parquet")
     for option, path in (("--out", out), ("--items", items)):
@@ -106,6 +122,34 @@ def _sweep(arguments: argparse.Namespace) -> None:
         if arguments.items is not None:
             report.write(items, report.item_table(sweep), experiment, analysis)
     _print_verdict(analysis)
+
+
+def _redose(arguments: argparse.Namespace) -> None:
+    experiment = _experiment(arguments)
+
+    from engine import redosing
+    from engine.lab import Lab, keep_freed_memory
+    from engine.store import Store, default_folder
+
+    keep_freed_memory()
+    with Lab(Store(arguments.cache or default_folder())) as lab:
+        target = arguments.effect if arguments.effect is not None else redosing.target_of(experiment, lab)
+        doses = redosing.redose(experiment, lab, target)
+        lines = [
+            _dose_line(experiment, dose) for dose in tqdm(doses, total=len(experiment.sweep_strengths), disable=None)
+        ]
+    print(f"{experiment.intervention.describe()}, at an effect of {target:.3g} {experiment.behaviour.effect}")
+    print(f"  {'strength':<9} {'loss':>7}  {'loss delta, nats':<26} {'effect':<24} coefficient")
+    print("\n".join(lines))
+
+
+def _dose_line(experiment: Experiment, dose: Dose) -> str:
+    delta, effect = dose.loss_delta, dose.effect
+    label = experiment.degrader.label(dose.strength, experiment.card)
+    cost = f"{delta.mean:+.3f} ({delta.low:+.3f} to {delta.high:+.3f})"
+    does = f"{effect.mean:.3g} ({effect.low:.3g} to {effect.high:.3g})"
+    found = f"{dose.coefficient:.4g}" if dose.reached else f"cannot reach it; nearest at {dose.coefficient:.4g}"
+    return f"  {label:<9} {dose.degraded_loss:>7.3f}  {cost:<26} {does:<24} {found}"
 
 
 def _print_verdict(analysis: Analysis) -> None:

@@ -11,12 +11,16 @@ from typing import Final, Self, TypeVar
 
 import torch
 
+from engine.behaviours.base import Behaviour, Dataset
+from engine.models.base import Model
 from engine.networks.network import Network
 from engine.spec import Experiment
 from engine.store import Store
 
 M_TRIM_THRESHOLD: Final = -1  # from glibc's malloc.h
 M_MMAP_THRESHOLD: Final = -3
+
+MOST_DATA: Final = 4
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -29,6 +33,7 @@ class Lab:
         self.store = store
         self.threads = threads or available_cores()
         self._networks: dict[str, Network] = {}
+        self._data: dict[tuple[Behaviour, Model, int], Dataset] = {}
         self._pool = ThreadPoolExecutor(self.threads, initializer=_one_thread)
 
     def network(self, experiment: Experiment) -> Network:
@@ -37,6 +42,14 @@ class Lab:
         if fingerprint not in self._networks:
             self._networks[fingerprint] = experiment.model.load()
         return self._networks[fingerprint]
+
+    def data(self, experiment: Experiment) -> Dataset:
+        """The experiment's items; the last few that were asked for are kept."""
+        asked = experiment.behaviour, experiment.model, experiment.items
+        if asked not in self._data:
+            kept = list(self._data.items())[1 - MOST_DATA :]
+            self._data = dict(kept) | {asked: experiment.behaviour.data(experiment.model, experiment.items)}
+        return self._data[asked]
 
     def map(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Result]:
         """Does several tasks side by side."""

@@ -59,7 +59,7 @@ class Sweep:
     @cached_property
     def data(self) -> Dataset:
         """The items that are measured."""
-        return self.experiment.behaviour.data(self.experiment.model, self.experiment.items)
+        return self._lab.data(self.experiment)
 
     @cached_property
     def criteria(self) -> Criteria:
