@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import streamlit as st
 
@@ -12,6 +12,11 @@ from engine.dials import Dial, Variant, dials_of, shown
 from engine.models.base import Card
 
 LOG_STEPS: Final = 40
+LISTED: Final = 8
+"""So many names are listed; of more, their number is told."""
+
+Change = Literal["none", "parameters", "model"]
+"""Which other network was chosen since the page was last drawn: none, one of the same kind, or of another."""
 
 
 class Panel:
@@ -19,20 +24,25 @@ class Panel:
 
     Attributes:
         notices: one sentence for each setting in the URL that could not be used.
+        change: of the network. Parts of a network are chosen anew with every other one, since another network's head
+            0.1 is another head; all settings begin anew with another kind.
     """
 
     def __init__(self, asked: Mapping[str, Sequence[str]]) -> None:
         self._asked = dict(asked)
         self._shown: set[str] = set()
         self.notices: list[str] = []
+        self.change: Change = "none"
 
     def choose(self, label: str, key: str, names: Sequence[str], start: str) -> str:
         """One of several names."""
         index = names.index(start) if start in names else 0
+        kept = self.change == "parameters" and st.session_state.get(key) in names
+        self._settle(key, st.session_state[key] if kept else names[index])
         value = st.selectbox(label, names, index=index, key=key, bind="query-params")
         return self._note(key, value or names[index], f"one of {', '.join(names)}")
 
-    def variant(self, variant: type[Variant], card: Card, begin: Mapping[str, Any]) -> dict[str, Any]:
+    def variant(self, variant: type[Variant], card: Card | None, begin: Mapping[str, Any]) -> dict[str, Any]:
         """The controls of a variant's parameters; returns its JSON form.
 
         They stand in a block of their own, so that what comes after them never moves: Streamlit loses a control's tie
@@ -40,7 +50,7 @@ class Panel:
 
         Args:
             variant: what is set.
-            card: of the model that it is set for.
+            card: of the model that it is set for; none for a model itself, whose parameters are no parts of it.
             begin: values to begin with instead of the defaults.
         """
         with st.container():
@@ -49,13 +59,15 @@ class Panel:
             }
         return {"name": variant.name, **values}
 
-    def dial(self, dial: Dial, key: str, card: Card, begin: Mapping[str, Any]) -> Any:
+    def dial(self, dial: Dial, key: str, card: Card | None, begin: Mapping[str, Any]) -> Any:
         """The control of one parameter; returns its value."""
         label = dial.name.replace("_", " ").capitalize() + (f" ({dial.unit})" if dial.unit else "")
         common: dict[str, Any] = {"key": key, "help": dial.help, "bind": "query-params"}
         if dial.kind == "options":
+            assert card is not None, "only a network has parts"
             return self._options(dial, label, card, begin, common)
         start = begin.get(dial.name, dial.default)
+        self._settle(key, st.session_state.get(key) if self.change == "parameters" else start)
         if dial.kind == "choice":
             value = st.segmented_control(label, dial.choices, default=start, required=True, **common)
             return self._note(key, value, dial.allowed)
@@ -96,14 +108,28 @@ class Panel:
                 )
 
     def _options(self, dial: Dial, label: str, card: Card, begin: Mapping[str, Any], common: dict[str, Any]) -> Any:
-        choices, suggested = card.options(dial.of), card.suggested(dial.of)
+        choices, suggested, groups = card.options(dial.of), card.suggested(dial.of), card.groups.get(dial.of, {})
+        key: str = common["key"]
         if dial.several:
-            value = st.multiselect(label, choices, default=list(begin.get(dial.name, suggested)), **common)
+            start = list(begin.get(dial.name, suggested))
+            self._settle(key, start)
+            value = st.multiselect(label, choices, default=start, **common)
+            _offer(key, groups)
         else:
-            value = st.selectbox(label, choices, index=choices.index(begin.get(dial.name, suggested[0])), **common)
-        if groups := card.groups.get(dial.of):
-            st.caption(" · ".join(f"{group}: {', '.join(parts)}" for group, parts in groups.items()))
-        return self._note(common["key"], value, f"among {', '.join(choices)}")
+            start = begin.get(dial.name, next(iter(suggested), None))
+            self._settle(key, start)
+            value = st.selectbox(label, choices, index=choices.index(start) if start in choices else None, **common)
+            if groups:
+                st.caption(" · ".join(f"{group}: {listed(parts)}" for group, parts in groups.items()))
+        return self._note(key, value, f"among {listed(choices)}")
+
+    def _settle(self, key: str, value: Any) -> None:
+        """Gives a control this value if another network was chosen.
+
+        Streamlit would keep what it was set to, and leave it out of the URL if that is what it began with before.
+        """
+        if self.change != "none" and key in st.session_state:
+            st.session_state[key] = value
 
     def _note(self, key: str, value: Any, allowed: str) -> Any:
         self._shown.add(key)
@@ -123,6 +149,28 @@ def log_steps(dial: Dial, start: float) -> list[float]:
     low, high = math.log(dial.low), math.log(dial.high)
     steps = {float(f"{math.exp(low + (high - low) * k / LOG_STEPS):.3g}") for k in range(LOG_STEPS + 1)}
     return sorted(steps | {start})
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names side by side; of very many the first, and how many there are."""
+    more = f", … ({len(names):,} in all)" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
+
+
+def _offer(key: str, groups: Mapping[str, Sequence[str]]) -> None:
+    """A button for each group of parts, which sets a control to it."""
+    if groups:
+        with st.container(horizontal=True, gap="small"):
+            for name, parts in groups.items():
+                text = f"{name} ({len(parts)})"
+                st.button(
+                    text, key=f"{key} {name}", help=listed(parts), type="tertiary", on_click=_put, args=(key, parts)
+                )
+
+
+def _put(key: str, parts: Sequence[str]) -> None:
+    """Sets a control to a group of parts."""
+    st.session_state[key] = list(parts)
 
 
 def _quoted(text: str) -> str:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from app.controls import Panel
+from app.controls import Change, Panel
 from engine import discovery
-from engine.behaviours.base import Behaviour
-from engine.dials import dial_of
-from engine.models.base import Card
-from engine.spec import Experiment, presets
+from engine.dials import InputError, Variant, dial_of
+from engine.models.base import Card, Model
+from engine.spec import Experiment, presets, read_variant
 
 DEFAULT_PRESET: Final = "becomes-clean"
 LOWEST_MARGIN: Final = 0.001
 HIGHEST_MARGIN: Final = 10.0
+NETWORK: Final = "network-shown"
 
 
 def choose_experiment() -> tuple[Experiment, list[str]]:
@@ -24,55 +25,99 @@ def choose_experiment() -> tuple[Experiment, list[str]]:
     not be used.
 
     Raises:
-        InputError: the settings do not fit together.
+        InputError: the settings do not fit together, or the model has not been trained here.
     """
     panel = Panel({name: st.query_params.get_all(name) for name in st.query_params})
-    begin = presets()[DEFAULT_PRESET]["experiment"]
+    preset: dict[str, Any] = presets()[DEFAULT_PRESET]["experiment"]
     form: dict[str, Any] = {}
     with st.sidebar:
         st.markdown("## Regime:green[scope]")
-        models = discovery.find("models")
-        form["model"] = panel.choose("Model", "model", list(models), begin["model"])
-        model = models[form["model"]]
-        st.caption(model.summary)
-        card = model().card()
+        form["model"] = _variant(panel, "model", discovery.find("models"), None, preset["model"])
+        model = read_variant(form["model"], "models")
+        assert isinstance(model, Model)
+        panel.change = _change(model)
+        card = model.card()
+        begin = _beginning(model, card, preset)
 
-        behaviours: dict[str, type[Behaviour]] = {
-            name: kind for name, kind in discovery.find("behaviours").items() if kind.is_compatible(model())
+        behaviours = {name: kind for name, kind in discovery.find("behaviours").items() if kind.is_compatible(model)}
+        degraders = {name: kind for name, kind in discovery.find("degraders").items() if kind.is_compatible(card)}
+        interventions = {
+            name: kind for name, kind in discovery.find("interventions").items() if kind.is_compatible(card)
         }
-        form["behaviour"] = panel.choose("Behaviour", "behaviour", list(behaviours), begin["behaviour"])
-        st.caption(behaviours[form["behaviour"]].summary)
-
-        form["degrader"] = _variant(panel, "Degrader", "degraders", card, begin["degrader"])
-        degrader = discovery.find("degraders")[form["degrader"]["name"]]
-        form["intervention"] = _variant(panel, "Intervention", "interventions", card, begin["intervention"])
-
+        form["behaviour"] = _variant(panel, "behaviour", behaviours, card, begin["behaviour"])
+        form["degrader"] = _variant(panel, "degrader", degraders, card, begin["degrader"])
+        form["intervention"] = _variant(panel, "intervention", interventions, card, begin["intervention"])
+        standing = st.container()
+        random = degraders[form["degrader"]["name"]].random
         with st.expander("Sampling and verdict"):
-            with st.container():  # for the same reason as a variant's parameters
-                if degrader.random:
-                    form["draws"] = panel.dial(dial_of(Experiment, "draws"), "draws", card, begin)
-            for name in ("items", "seed"):
-                form[name] = panel.dial(dial_of(Experiment, name), name, card, begin)
-            form["margin"] = panel.optional_number(
-                "Margin ε (nats)",
-                "margin",
-                LOWEST_MARGIN,
-                HIGHEST_MARGIN,
-                "automatic",
-                "Loss delta that counts as no longer significant. Empty: 5 % of what the network knows, chance − L(0).",
-            )
-            for name in ("retention_min", "alpha"):
-                form[name] = panel.dial(dial_of(Experiment, name), name, card, begin)
+            many = _sampling(panel, form, card, begin, random)
     panel.finish()
-    return Experiment.read(form), panel.notices
+    experiment = Experiment.read(form)
+    if experiment.items < form["items"]:
+        many.caption(f"All {experiment.items} items there are.")
+    if known := _standing(experiment):
+        standing.caption(known)
+    return experiment, panel.notices
 
 
 def _variant(
-    panel: Panel, label: str, kind: Literal["degraders", "interventions"], card: Card, begin: str | Mapping[str, Any]
+    panel: Panel, kind: str, known: Mapping[str, type[Variant]], card: Card | None, begin: str | Mapping[str, Any]
 ) -> dict[str, Any]:
-    """A degrader or an intervention that the model admits, with its parameters."""
-    known = {name: variant for name, variant in discovery.find(kind).items() if variant.is_compatible(card)}
-    preset: Mapping[str, Any] = {"name": begin} if isinstance(begin, str) else begin
-    name = panel.choose(label, kind.removesuffix("s"), list(known), preset["name"])
+    """One of the variants that the model admits, with its parameters; returns its JSON form."""
+    if not known:
+        raise InputError(f"{kind} must be one that the chosen model admits, and there is none; choose another model.")
+    start: Mapping[str, Any] = {"name": begin} if isinstance(begin, str) else begin
+    name = panel.choose(kind.capitalize(), kind, list(known), start["name"])
     st.caption(known[name].summary)
-    return panel.variant(known[name], card, preset if name == preset["name"] else {})
+    return panel.variant(known[name], card, start if name == start["name"] else {})
+
+
+def _sampling(panel: Panel, form: dict[str, Any], card: Card, begin: Mapping[str, Any], random: bool) -> DeltaGenerator:
+    """What an experiment has beside its variants; returns the place for a remark on the number of items."""
+    with st.container():  # for the same reason as a variant's parameters
+        if random:
+            form["draws"] = panel.dial(dial_of(Experiment, "draws"), "draws", card, begin)
+    form["items"] = panel.dial(dial_of(Experiment, "items"), "items", card, begin)
+    remark = st.container()
+    form["seed"] = panel.dial(dial_of(Experiment, "seed"), "seed", card, begin)
+    form["margin"] = panel.optional_number(
+        "Margin ε (nats)",
+        "margin",
+        LOWEST_MARGIN,
+        HIGHEST_MARGIN,
+        "automatic",
+        "Loss delta that counts as no longer significant. Empty: 5 % of what the network knows, chance − L(0).",
+    )
+    for name in ("retention_min", "alpha"):
+        form[name] = panel.dial(dial_of(Experiment, name), name, card, begin)
+    return remark
+
+
+def _change(model: Model) -> Change:
+    """How the chosen model differs from the one that the page was last drawn for."""
+    former = st.session_state.get(NETWORK, model)
+    st.session_state[NETWORK] = model
+    if former == model:
+        return "none"
+    return "parameters" if former.name == model.name else "model"
+
+
+def _beginning(model: Model, card: Card, preset: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What to begin with: the preset on its own network; on another its dial, and the first handle that is known."""
+    if read_variant(preset["model"], "models") == model:
+        return preset
+    handle = next(iter(model.handles(card)), None)
+    return {
+        "degrader": preset["degrader"],
+        "behaviour": handle.behaviour if handle else "",
+        "intervention": handle.intervention if handle else "",
+    }
+
+
+def _standing(experiment: Experiment) -> str:
+    """What is known of the intervention, if it is one of the model's handles on this behaviour."""
+    for handle in experiment.model.handles(experiment.card):
+        same_behaviour = read_variant(handle.behaviour, "behaviours") == experiment.behaviour
+        if same_behaviour and read_variant(handle.intervention, "interventions") == experiment.intervention:
+            return f"{handle.standing.capitalize()}: {handle.told(experiment.card)}"
+    return ""

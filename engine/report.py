@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 COLUMNS: Final = (
     "strength",
     *("degraded_loss", "loss_delta", "loss_delta_low", "loss_delta_high"),
-    *("effect", "effect_low", "effect_high", "retention", "retention_low", "retention_high"),
+    *("behaviour", "effect", "effect_low", "effect_high", "retention", "retention_low", "retention_high"),
     *("state", "draws", "items"),
 )
 """One row for each strength. Bounds are those of the two-sided (1 − 2α) interval, the ones that decide the state."""

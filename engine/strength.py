@@ -94,9 +94,10 @@ class Criteria:
 class Row:
     """One strength: estimates with the bounds that decide, state and reason.
 
-    Losses, loss deltas and the frontier are in nats, effects in the unit of the behaviour metric. What cannot be
-    estimated is NaN, a bound that the data cannot give infinite. `frontier` is the smallest margin at which the
-    strength would be clean, infinite if it fails for another reason. `items` counts performance items.
+    Losses, loss deltas and the frontier are in nats; effects, and the `behaviour` of the degraded network without the
+    intervention, in the unit of the behaviour metric. What cannot be estimated is NaN, a bound that the data cannot
+    give infinite. `frontier` is the smallest margin at which the strength would be clean, infinite if it fails for
+    another reason. `items` counts performance items.
     """
 
     strength: float
@@ -106,6 +107,7 @@ class Row:
     loss_delta: float
     loss_delta_low: float
     loss_delta_high: float
+    behaviour: float
     effect: float
     effect_low: float
     effect_high: float
@@ -174,6 +176,7 @@ def row(point: Point, origin: Point, criteria: Criteria, margin: float) -> Row:
         loss_delta=interval.mean,
         loss_delta_low=interval.low,
         loss_delta_high=interval.high,
+        behaviour=_mean(point, point.behaviour).mean,
         effect=at_effect.mean,
         effect_low=at_effect.low,
         effect_high=at_effect.high,

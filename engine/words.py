@@ -106,9 +106,9 @@ def _at_regime(experiment: Experiment, analysis: Analysis) -> str:
     best = min(rows[max(regime[0], 1) : regime[1] + 1], key=lambda row: row.frontier)
     level = f"{100 * (1 - 2 * experiment.alpha):g} %"
     return (
-        f"At {place(experiment, best.strength)} it changes the loss by {best.loss_delta:+.3f} nats "
-        f"({level} interval {best.loss_delta_low:+.3f} to {best.loss_delta_high:+.3f}; {rows[0].loss_delta:+.3f} "
-        f"undegraded) and keeps {100 * best.retention:.0f} % of its effect."
+        f"At {place(experiment, best.strength)} it changes the loss by {_signed(best.loss_delta)} nats "
+        f"({level} interval {_signed(best.loss_delta_low)} to {_signed(best.loss_delta_high)}; "
+        f"{_signed(rows[0].loss_delta)} undegraded) and keeps {100 * best.retention:.0f} % of its effect."
     )
 
 
@@ -143,6 +143,12 @@ def _confirmed(experiment: Experiment, analysis: Analysis) -> str:
     if looked.row.state == "clean":
         return f" {_sentence(chosen)} is clean on the other half, but lies outside of this regime."
     return f" {_sentence(chosen)} is {looked.row.state} on the other half."
+
+
+def _signed(nats: float) -> str:
+    """A change with its sign, which zero has not."""
+    text = f"{nats:+.3f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
 def _sentence(text: str) -> str:

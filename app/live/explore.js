@@ -3,11 +3,11 @@
 
 import { createCharts } from "./charts.js";
 import { createDial } from "./dial.js";
+import { createExamples } from "./examples.js";
 import { createFoot } from "./foot.js";
 import { createReadouts } from "./readouts.js";
 import { measured, merge, nearestMeasured, readingAt, restingPosition } from "./snapshot.js";
 import { readTheme } from "./theme.js";
-import { createTokens } from "./tokens.js";
 import { createTransport } from "./transport.js";
 
 const GRACE = 300; // ms during which the last experiment stays on screen while the next one's first words are awaited
@@ -50,7 +50,7 @@ function createView(root, plotly) {
   let broken = false; // no charts
 
   const readouts = createReadouts(part);
-  const tokens = createTokens(part);
+  const examples = createExamples(part);
   const dial = createDial(part("slider"), { onMove: moveTo, onCommit: commit, signal });
   const charts = createCharts(plotly, part, { onPick: dial.pick, restless: dial.restless, onFailure: giveUp, signal });
   const foot = createFoot(part, {
@@ -137,7 +137,7 @@ function createView(root, plotly) {
     const reading = shown && readingAt(shown.rows, position);
     root.dataset.cursor = String(Math.round(100 * position) / 100);
     readouts.showReading(shown, reading);
-    tokens.show(shown, shown && nearestMeasured(shown.rows, position));
+    examples.show(shown, shown && nearestMeasured(shown.rows, position));
     charts.moveCursor(position, reading);
   }
 

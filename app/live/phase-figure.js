@@ -84,7 +84,7 @@ function points(rows, x, y) {
 function startNote(first, across, palette) {
   if (first?.index !== 0) return [];
   const x = Math.abs(first.loss_delta);
-  const xanchor = x > 0.7 * across[1] ? "right" : "center"; // the plane ends there
+  const xanchor = x > 0.7 * across[1] ? "right" : x < 0.3 * across[1] ? "left" : "center"; // the plane ends there
   const place = { x, y: first.retention, xanchor, yanchor: "bottom", yshift: 4 };
   return [note("undegraded", palette.muted, place)];
 }
@@ -93,7 +93,7 @@ function startNote(first, across, palette) {
 function cleanCorner({ margin, retention_min: least }, top, palette) {
   if (margin == null || least == null) return { shapes: [], annotations: [] };
   const corner = { type: "rect", x0: 0, x1: margin, y0: least, y1: top, layer: "below", line: { width: 0 } };
-  const place = { x: 0, xanchor: "left", y: 1, yref: "paper", yanchor: "top" };
+  const place = { x: 0, xanchor: "left", y: least, yanchor: "bottom" };
   return {
     shapes: [{ ...corner, fillcolor: faded(palette.clean, 0.16) }],
     annotations: [note("clean corner", palette.clean, place)],

@@ -122,7 +122,11 @@ function tileTexts(snapshot, reading) {
       note: snapshot ? beside(`${signed(delta)} undegraded`, `margin ±${number(margin, 3)}`) : "",
       ...spread("loss_delta", 3),
     },
-    effect: { value: about(number(row.effect)), note: snapshot?.text.effect ?? "", ...spread("effect", 2) },
+    effect: {
+      value: about(number(row.effect)),
+      note: snapshot ? [snapshot.text.effect, ...levels(row, snapshot.metric)].join(" · ") : "",
+      ...spread("effect", 2),
+    },
     retention: {
       value: about(percent(row.retention)),
       note: noEffect ? "no effect to retain" : least == null ? "" : `at least ${percent(least)} asked`,
@@ -135,6 +139,12 @@ function tileTexts(snapshot, reading) {
 /** Two facts in one note, which may break between them only. */
 function beside(...facts) {
   return facts.map((fact) => fact.replaceAll(" ", "\u00a0")).join(" · ");
+}
+
+/** The behaviour metric of the degraded network, and under the intervention; nothing where it is not known. */
+function levels({ behaviour: before, effect }, metric) {
+  if (before == null || effect == null) return [];
+  return [beside(`${metric === "probability" ? "P" : "loss"} ${number(before)} → ${number(before + effect)}`)];
 }
 
 /** "± …" of a measured row; a question mark where one measurement tells no spread. */

@@ -37,7 +37,7 @@ export function restingPosition(snapshot) {
   return regime ? Math.floor((regime[0] + regime[1]) / 2) : 0;
 }
 
-const READINGS = ["strength", "degraded_loss", "loss_delta", "effect", "retention", "selectivity_gain"];
+const READINGS = ["strength", "degraded_loss", "loss_delta", "behaviour", "effect", "retention", "selectivity_gain"];
 
 /**
  * What the curves say at a position on the ordinal axis: a measured row, or straight lines between its neighbours.

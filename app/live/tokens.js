@@ -1,88 +1,51 @@
-// What the network does at one strength: example tokens, tinted by how badly each is predicted.
+// An item that is looked at token by token, each tinted by how badly it is predicted.
 
-const CONDITIONS = ["original", "degraded", "+ intervention"];
-const NOTHING = []; // one and the same list, so that it counts as drawn
-const FALLBACK_SCALE = 4; // nats at full tint where chance is unknown
+import { cell, make } from "./elements.js";
 
 /**
- * @param {(part: string) => HTMLElement} part finds an element of explore.html by its data-part
+ * @param {object} example tokens and which of them are scored
+ * @param {string[]} conditions under which the network is run
+ * @returns {{element: HTMLElement, update: (readings: Array<Array<number|null>|undefined>, scale: number) => void}}
+ *   `update` takes the losses of each condition and the loss at full tint
  */
-export function createTokens(part) {
-  let drawn = null; // the list of examples whose tokens are on the page
-  let cells = []; // per example, per condition, per token
-  let shown = []; // what the page was made from
+export function drawTokens(example, conditions) {
+  const block = make("div", "rs-example");
+  const names = make("div", "rs-column rs-conditions");
+  names.append(...conditions.map((name) => make("span", "", name)));
+  const line = make("div", "rs-tokens");
+  // One column a token, the conditions below each other: a wrapped line still compares like with like.
+  const columns = example.tokens.map((token, at) => {
+    const column = make("div", example.scored[at] ? "rs-column rs-scored" : "rs-column");
+    const cells = conditions.map(() => cell("span", "", visible(token)));
+    column.append(...cells);
+    line.append(column);
+    return cells;
+  });
+  block.append(make("h4", "", example.title), names, line);
 
-  function draw(examples) {
-    cells = [];
-    part("examples").replaceChildren(...examples.map(drawExample));
-    drawn = examples;
-  }
-
-  /** One column a token, the three conditions below each other: a wrapped line still compares like with like. */
-  function drawExample(example) {
-    const block = make("div", "rs-example");
-    const caption = make("h4", "", example.title);
-    const names = make("div", "rs-column rs-conditions");
-    names.append(...CONDITIONS.map((name) => make("span", "", name)));
-    const line = make("div", "rs-tokens");
-    const grid = CONDITIONS.map(() => []);
-    example.tokens.forEach((token, at) => {
-      const column = make("div", example.scored[at] ? "rs-column rs-scored" : "rs-column");
-      for (const condition of grid) {
-        const cell = make("span", "", visible(token));
-        cell.role = "img"; // lets the label speak: token, condition, loss
-        condition.push(cell);
-        column.append(cell);
-      }
-      line.append(column);
-    });
-    cells.push(grid);
-    block.append(caption, names, line);
-    return block;
-  }
-
-  return {
-    /**
-     * @param {object|null} snapshot
-     * @param {object|null} row the strength to show
-     */
-    show(snapshot, row) {
-      const examples = snapshot?.examples ?? NOTHING;
-      const original = snapshot?.rows[0] ?? null;
-      const scale = snapshot?.reference.chance ?? FALLBACK_SCALE;
-      const source = [examples, original, row, scale];
-      if (source.every((item, at) => item === shown[at])) return;
-      shown = source;
-      if (examples !== drawn) draw(examples);
-      part("where").textContent = row ? `at ${row.label}` : "";
-      part("scale").textContent = `≥ ${scale.toFixed(1)} nats of loss · underlined: scored`;
-      examples.forEach((example, at) => {
-        const here = row?.examples?.[at];
-        [original?.examples?.[at]?.degraded, here?.degraded, here?.intervened].forEach((list, condition) => {
-          example.tokens.forEach((token, place) => {
-            tint(cells[at][condition][place], token, list?.[place] ?? null, scale, CONDITIONS[condition]);
-          });
-        });
+  function update(readings, scale) {
+    columns.forEach((cells, place) => {
+      cells.forEach((each, at) => {
+        const loss = readings[at]?.[place] ?? null;
+        const share = loss === null ? 0 : Math.max(0, Math.min(1, loss / scale));
+        each.style.setProperty("--rs-heat-share", `${Math.round(100 * share)}%`);
+        each.title = `${example.tokens[place]} (${conditions[at]}): ${said(loss, example.metric)}`;
+        each.setAttribute("aria-label", each.title);
       });
-    },
-  };
+    });
+  }
+
+  return { element: block, update };
 }
 
-function tint(cell, token, loss, scale, condition) {
-  const share = loss === null ? 0 : Math.max(0, Math.min(1, loss / scale));
-  cell.style.setProperty("--rs-heat-share", `${Math.round(100 * share)}%`);
-  cell.title = `${token} (${condition}): ${loss === null ? "not scored" : `${loss.toFixed(2)} nats`}`;
-  cell.setAttribute("aria-label", cell.title);
+/** A loss in words; where the behaviour is measured by a probability, that too. */
+function said(loss, metric) {
+  if (loss === null) return "not scored";
+  const nats = `${loss.toFixed(2)} nats`;
+  return metric === "probability" ? `probability ${Math.exp(-loss).toFixed(2)}, ${nats}` : nats;
 }
 
 /** White space drawn, so that a token is never invisible. */
 function visible(token) {
   return token.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll(" ", "·") || "∅";
-}
-
-function make(tag, className, text = "") {
-  const element = document.createElement(tag);
-  element.className = className;
-  element.textContent = text;
-  return element;
 }

@@ -18,7 +18,7 @@ from engine.report import COLUMNS
 def test_the_table_has_the_columns_of_a_report_and_a_line_for_each_measured_strength(
     site: Site, workers: Workers, job: Job
 ) -> None:
-    values = dict(zip(COLUMNS, (0.1, 2.5, 0.0123456789, None, 1e-9, *[0.5] * 6, "clean", 2, 8), strict=True))
+    values = dict(zip(COLUMNS, (0.1, 2.5, 0.0123456789, None, 1e-9, *[0.5] * 7, "clean", 2, 8), strict=True))
     worker_row = {**values, "index": 1, "label": "noise 0.1", "reason": "It is, you see.", "examples": [{}]}
     workers.latest.update(job.experiment.key, rows={"1": worker_row})
     response, body = site.get(f"/api/jobs/{job.experiment.key}/result.csv")

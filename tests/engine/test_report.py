@@ -27,8 +27,8 @@ from engine.sweep import Sweep
 Make = Callable[..., Experiment]
 
 PUBLISHED = (
-    "strength, degraded_loss, loss_delta, loss_delta_low, loss_delta_high, effect, effect_low, effect_high, "
-    "retention, retention_low, retention_high, state, draws, items"
+    "strength, degraded_loss, loss_delta, loss_delta_low, loss_delta_high, behaviour, effect, effect_low, "
+    "effect_high, retention, retention_low, retention_high, state, draws, items"
 )
 
 
