@@ -21,7 +21,7 @@ from engine.sites import LOGITS, State
 if TYPE_CHECKING:
     from engine.behaviours.base import Items
 
-LEARNING_RATE: Final = 0.05
+LEARNING_RATE: Final = 0.1
 START: Final = 0.1
 """Size of the random vector to begin with, in units of the activation's root mean square, as is the learning rate."""
 SURE: Final = 0.99
