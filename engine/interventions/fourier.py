@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal, final
 
-from pydantic import field_validator
-
 from engine import sites
 from engine.dials import choice, options
 from engine.interventions.base import FitOn, Intervention, Reference
+from engine.interventions.parts import Parts, listed
 from engine.sites import Edit, State
 
 if TYPE_CHECKING:
@@ -27,17 +26,10 @@ class Fourier(Intervention):
     summary: ClassVar[str] = "Keeps or removes frequencies of the embedding of the numbers that are added."
 
     action: Literal["remove", "keep"] = choice("remove", help="Whether the chosen frequencies go, or all the others.")
-    frequencies: tuple[str, ...] = options(of="frequencies", help="The frequencies, 1 to (p − 1)/2.")
+    frequencies: Parts = options(of="frequencies", help="The frequencies, 1 to (p − 1)/2.")
     fit_on: FitOn = choice(
         "degraded", help="The network whose embedding is analysed: the degraded one, or the original (frozen)."
     )
-
-    @field_validator("frequencies")
-    @classmethod
-    def _in_order(cls, frequencies: tuple[str, ...]) -> tuple[str, ...]:
-        if not frequencies:
-            raise ValueError("must name at least one frequency")
-        return tuple(sorted(set(frequencies), key=lambda frequency: (len(frequency), frequency)))
 
     @classmethod
     def is_compatible(cls, card: Card) -> bool:
@@ -60,6 +52,5 @@ class Fourier(Intervention):
         return {sites.embed(): edit}
 
     def describe(self) -> str:
-        several = "ies" if len(self.frequencies) > 1 else "y"
         verb = "Removing" if self.action == "remove" else "Keeping only"
-        return f"{verb} frequenc{several} {', '.join(self.frequencies)}"
+        return f"{verb} {listed(self.frequencies, 'frequency')}"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, final
 
-from pydantic import field_validator
-
 from engine import sites
 from engine.dials import choice, dial, options
 from engine.interventions.base import FitOn, Intervention, Reference
+from engine.interventions.parts import Parts, listed
 from engine.sites import Edit, State
 
 if TYPE_CHECKING:
@@ -29,17 +28,10 @@ class FrequencyRotation(Intervention):
     summary: ClassVar[str] = "Turns frequencies of the first number's embedding, as if another number stood there."
 
     shift: int = dial(7, low=-112, high=112, help="By how much the first number is to be shifted.")
-    frequencies: tuple[str, ...] = options(of="frequencies", help="The frequencies to turn, 1 to (p − 1)/2.")
+    frequencies: Parts = options(of="frequencies", help="The frequencies to turn, 1 to (p − 1)/2.")
     fit_on: FitOn = choice(
         "degraded", help="The network whose embedding is analysed: the degraded one, or the original (frozen)."
     )
-
-    @field_validator("frequencies")
-    @classmethod
-    def _in_order(cls, frequencies: tuple[str, ...]) -> tuple[str, ...]:
-        if not frequencies:
-            raise ValueError("must name at least one frequency")
-        return tuple(sorted(set(frequencies), key=lambda frequency: (len(frequency), frequency)))
 
     @classmethod
     def is_compatible(cls, card: Card) -> bool:
@@ -60,5 +52,4 @@ class FrequencyRotation(Intervention):
         return {sites.embed(): edit}
 
     def describe(self) -> str:
-        several = "ies" if len(self.frequencies) > 1 else "y"
-        return f"Turning frequenc{several} {', '.join(self.frequencies)} of a by {self.shift:+d}"
+        return f"Turning {listed(self.frequencies, 'frequency')} of the first number by {self.shift:+d}"

@@ -27,7 +27,8 @@ Chosen = list[int] | slice
 
 def _in_order(parts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     if not parts:
-        raise ValueError(f"must name at least one {str(info.field_name).removesuffix('s')}")
+        kind = str(info.field_name).removesuffix("s")
+        raise ValueError(f"must name at least one {kind[:-2] + 'y' if kind.endswith('ie') else kind}")
     return tuple(sorted(set(parts), key=lambda part: [piece.zfill(6) for piece in part.split(".")]))
 
 
@@ -37,9 +38,10 @@ Parts = Annotated[tuple[str, ...], AfterValidator(_in_order)]
 
 def listed(parts: Sequence[str], kind: str) -> str:
     """Parts as a sentence names them: "heads 0.1, 0.3", and many of them by their number."""
+    kinds = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
     if len(parts) > MOST_LISTED:
-        return f"{len(parts)} {kind}s ({parts[0]} to {parts[-1]})"
-    return f"{kind}{'s' if len(parts) > 1 else ''} {', '.join(parts)}"
+        return f"{len(parts)} {kinds} ({parts[0]} to {parts[-1]})"
+    return f"{kinds if len(parts) > 1 else kind} {', '.join(parts)}"
 
 
 def ablating(

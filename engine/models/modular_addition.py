@@ -1,0 +1,161 @@
+"""A one-layer transformer that learns to add modulo a prime, first by heart, much later by trigonometry: grokking.
+
+It reads [a, b, =] and answers (a + b) mod p. What it ends with is known in full (Nanda et al. 2023, arXiv:2301.05217):
+it embeds a and b as cosines and sines of a few *key frequencies*, multiplies them to cos w(a + b) and sin w(a + b), and
+adds up cos w(a + b − c) into the logit of c. On the way there lie memorisation, circuit formation and clean-up.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, final
+
+import numpy as np
+
+from engine.dials import choice
+from engine.models.architectures import Transformer
+from engine.models.base import Card, Handle, Model
+from engine.randomness import generator
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
+
+    from engine.models.base import Progress, Standing
+    from engine.networks.network import Network
+
+SHIFT: Final = 7
+"""What the steered sum adds: the network is made to answer (a + 7) + b."""
+
+
+class Recipe(NamedTuple):
+    """How one of the networks is made.
+
+    Attributes:
+        p: the modulus.
+        tasks: the operations, each with a token of its own, p for the first.
+        share: of all pairs of numbers, those that are trained on, every one of them in every step.
+        checkpoints: steps that are kept, without the last.
+    """
+
+    p: int
+    tasks: tuple[str, ...]
+    d_model: int
+    d_mlp: int
+    share: float
+    learning_rate: float
+    weight_decay: float
+    steps: int
+    checkpoints: tuple[int, ...]
+    seed: int = 0
+
+    @property
+    def shape(self) -> Transformer:
+        """The network's sizes: a token for each number and each operation, an answer for each number."""
+        return Transformer(
+            layers=1,
+            heads=4,
+            d_model=self.d_model,
+            vocab=self.p + len(self.tasks),
+            context=3,
+            d_mlp=self.d_mlp,
+            activation="relu",
+            outputs=self.p,
+        )
+
+    def word(self, token: int) -> str:
+        """A token as people read it."""
+        return str(token) if token < self.p else SYMBOLS[self.tasks[token - self.p]]
+
+
+SYMBOLS: Final = {"addition": "+", "multiplication": "×"}
+
+RECIPES: Final = {
+    "59": Recipe(
+        59, ("addition",), 64, 256, 0.4, 2e-3, 3.0, 2400,
+        (100, 200, 350, 700, 1000, 1200, 1350, 1450, 1500, 1550, 1600, 1700, 1800, 2000),
+    ),
+    "113": Recipe(113, ("addition",), 128, 512, 0.3, 1e-3, 1.0, 16_000, ()),
+    "59-two-tasks": Recipe(59, ("addition", "multiplication"), 64, 256, 0.5, 2e-3, 3.0, 6000, ()),
+}  # fmt: skip
+
+
+class Pairs(NamedTuple):
+    """Pairs of numbers with an operation, [item, 3], and the answers; `trained` of them come first."""
+
+    inputs: Int[np.ndarray, "pair 3"]
+    answers: Int[np.ndarray, " pair"]
+    trained: int
+
+
+def pairs(recipe: Recipe, task: str) -> Pairs:
+    """All pairs of numbers in an order that the operation and the modulus decide; those trained on come first."""
+    p, place = recipe.p, recipe.tasks.index(task)
+    order = generator("modular-addition", p, place, "pairs").permutation(p * p)
+    a, b = np.divmod(order, p)
+    inputs = np.stack([a, b, np.full_like(a, p + place)], axis=1)
+    return Pairs(inputs, answers(task, a, b, p), int(recipe.share * p * p))
+
+
+def answers(task: str, a: Int[np.ndarray, " pair"], b: Int[np.ndarray, " pair"], p: int) -> Int[np.ndarray, " pair"]:
+    """What an operation makes of the two numbers."""
+    return (a + b if task == "addition" else a * b) % p
+
+
+@final
+class ModularAddition(Model):
+    """One layer of four heads and an MLP with ReLU, no LayerNorm; 57 thousand parameters for p = 59, 227 for 113."""
+
+    name: ClassVar[str] = "modular-addition"
+    summary: ClassVar[str] = "One-layer transformer that groks addition modulo a prime."
+
+    variant: Literal["59"] = choice(
+        "59", help="The modulus: small and quick, or as published; or small with a second operation beside addition."
+    )
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the network is made."""
+        return RECIPES[self.variant]
+
+    def load(self) -> Network:
+        from engine.networks import network, transformer
+
+        card = self.card()
+        assert isinstance(card.architecture, Transformer)
+        return network.load(self.folder, card, transformer.stages(card.architecture))
+
+    def train(self, folder: Path, progress: Progress) -> Card:
+        from engine.networks import modular_training
+
+        return modular_training.train(folder, progress, self.recipe)
+
+    def metrics(self, network: Network) -> dict[str, float]:
+        from engine.networks import modular_metrics
+
+        return modular_metrics.metrics(network, self.recipe)
+
+    def handles(self, card: Card) -> tuple[Handle, ...]:
+        groups = card.groups["frequencies"]
+        behaviour = {"name": "steered-sum" if len(self.recipe.tasks) == 1 else "addition"}
+
+        def handle(title: str, intervention: dict[str, Any], standing: Standing, evidence: str) -> Handle:
+            return Handle(title, behaviour, intervention, standing, evidence)
+
+        found = (
+            "The {key frequencies} frequencies that the embedding and the map from neurons to logits share; with only "
+            "them in the logits the loss is {restricted loss}, without them {excluded loss}, against {loss}."
+        )
+        control = "As many frequencies as the key ones, and the strongest of the others."
+        rows = []
+        if len(self.recipe.tasks) == 1:
+            rotation = {"name": "frequency-rotation", "shift": SHIFT}
+            rows += [
+                handle("key frequencies rotated", rotation | {"frequencies": groups["key"]}, "genuine", found),
+                handle("other frequencies rotated", rotation | {"frequencies": groups["other"]}, "sham", control),
+            ]
+        removal = {"name": "fourier", "action": "remove"}
+        rows += [
+            handle("key frequencies removed", removal | {"frequencies": groups["key"]}, "genuine", found),
+            handle("other frequencies removed", removal | {"frequencies": groups["other"]}, "sham", control),
+        ]
+        return tuple(sorted(rows, key=lambda row: row.standing != "genuine"))
