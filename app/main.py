@@ -11,6 +11,8 @@ SIDEBAR_STYLE = """<style>
 [data-testid=stSidebarHeader] { height: 2.25rem; margin-bottom: 0; padding-block: 0; }
 [data-testid=stSidebarUserContent] { padding-top: 0; }
 [data-testid=stSidebarUserContent] [data-testid=stVerticalBlock] { gap: 0.6rem; }
+[data-testid=stSidebarUserContent] button[kind=tertiary] { min-height: 0; text-decoration: underline dotted; }
+[data-testid=stSidebarUserContent] button[kind=tertiary] p { font-size: 0.85rem; }
 </style>"""
 
 st.set_page_config(page_title="Regimescope", page_icon="◐", layout="wide")

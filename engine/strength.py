@@ -270,8 +270,8 @@ def _settled(delta: Interval, retention: Interval, criteria: Criteria, margin: f
         )
     if delta.inside(margin) and retention.low >= criteria.retention_min:
         return "clean", (
-            f"The intervention changes the loss by {delta.low:.3g} to {delta.high:.3g} nats, within the margin of "
-            f"{margin:.3g}, and at least {_percent(retention.low)} of the effect is left."
+            f"The intervention changes the loss by {_nats(delta.low)} to {_nats(delta.high)} nats, within the margin "
+            f"of {margin:.3g}, and at least {_percent(retention.low)} of the effect is left."
         )
     return "unresolved", ""
 
@@ -317,6 +317,11 @@ def _why_undecided(
         return f"{text}: the estimate lies so near the threshold that 100 times the data would not decide."
     times = math.sqrt(cells) if way == "draws and items" else cells
     return f"{text}: about {times:.2g}× the {way.replace('items', items)} would decide."
+
+
+def _nats(change: float) -> str:
+    """A change of a loss; one that is smaller than anybody asks for is zero."""
+    return "0" if abs(change) < 5e-5 else f"{change:.3g}".replace("-", "−")
 
 
 def _percent(share: float) -> str:

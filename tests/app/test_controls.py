@@ -9,9 +9,20 @@ from streamlit.testing.v1 import AppTest
 
 from app.controls import log_steps
 from engine.dials import Dial, Variant, choice, dial, dials_of, options
+from engine.models.architectures import Perceptron
 from engine.models.induction import Induction
 
 CARD = Induction().card()
+
+WIDE = CARD.model_copy(
+    update={
+        "architecture": Perceptron(inputs=4, hidden=(2000, 200), outputs=2),
+        "groups": {"neurons": {"first": tuple(f"0.{unit}" for unit in range(100)), "last": ("1.198", "1.199")}},
+        "parts": {"frequencies": ("3", "17")},
+        "vectors": {},
+    }
+)
+"""A network with 2,200 neurons, and with neither heads nor vectors."""
 
 
 @final
@@ -25,6 +36,20 @@ class Everything(Variant):
     log: float = dial(0.02, low=0.001, high=10.0, help="A number of any size.", scale="log")
     whole: int = dial(3, low=1, high=9, help="An integer.")
     which: Literal["one", "other"] = choice("one", help="One of two.")
+    heads: tuple[str, ...] = options(of="heads", help="Several heads.")
+    vector: str = options(of="vectors", help="One vector.")
+
+
+@final
+class Parts(Variant):
+    """Points at parts of a network."""
+
+    name: ClassVar[str] = "parts"
+    summary: ClassVar[str] = "Points at parts of a network."
+
+    neurons: tuple[str, ...] = options(of="neurons", help="Several neurons.")
+    neuron: str = options(of="neurons", help="One neuron.")
+    frequency: str = options(of="frequencies", help="One frequency.")
     heads: tuple[str, ...] = options(of="heads", help="Several heads.")
     vector: str = options(of="vectors", help="One vector.")
 
@@ -51,6 +76,26 @@ def page() -> None:
     st.session_state.optional = panel.optional_number("Margin", "margin", 0.5, 10.0, "none", "A margin.")
     panel.finish()
     st.session_state.notices = panel.notices
+
+
+def page_of_parts() -> None:
+    import streamlit as st
+    from test_controls import WIDE, Parts
+
+    from app.controls import Panel
+
+    panel = Panel({name: st.query_params.get_all(name) for name in st.query_params})
+    st.session_state.chosen = panel.variant(Parts, WIDE, {})
+    st.session_state.notices = panel.notices
+
+
+def visit_parts(**query: str | list[str]) -> AppTest:
+    at = AppTest.from_function(page_of_parts, default_timeout=30)
+    for name, value in query.items():
+        at.query_params[name] = value
+    at.run()
+    assert [error.value for error in at.exception] == []
+    return at
 
 
 def visit(**query: str | list[str]) -> AppTest:
@@ -204,6 +249,39 @@ def test_a_link_cannot_put_its_own_words_on_the_page(text: str) -> None:
         outside = "".join(parts[::2])
         assert not set("[]!$#\n") & set(outside)
         assert "aaa" not in outside
+
+
+# ---- parts of a network ----------------------------------------------------------------------------------------------
+
+
+def test_parts_begin_with_what_the_card_suggests_and_with_nothing_where_there_is_none() -> None:
+    assert visit_parts().session_state["chosen"] == {
+        "name": "parts",
+        "neurons": [f"0.{unit}" for unit in range(100)],
+        "neuron": "0.0",
+        "frequency": "3",
+        "heads": [],
+        "vector": None,
+    }
+
+
+def test_one_of_thousands_can_be_set_by_the_url_and_is_not_listed_among_all_of_them() -> None:
+    at = visit_parts(**{"parts.neuron": "1.7", "parts.neurons": ["1.7", "0.1999"]})
+    assert at.session_state["chosen"]["neuron"] == "1.7"
+    assert at.session_state["chosen"]["neurons"] == ["1.7", "0.1999"]
+    (notice,) = visit_parts(**{"parts.neuron": "2.0"}).session_state["notices"]
+    assert is_one_sentence(notice.replace(", … (", ", ("))
+    assert "2,200 in all" in notice
+    assert len(notice) < 250
+
+
+def test_a_group_of_parts_can_be_taken_at_once() -> None:
+    at = visit_parts()
+    assert [button.label for button in at.button] == ["first (100)", "last (2)"]
+    assert len(at.button[0].help) < 100, "it does not list a hundred"
+    at = at.button[1].click().run()
+    assert at.session_state["chosen"]["neurons"] == ["1.198", "1.199"]
+    assert at.multiselect(key="parts.neurons").value == ["1.198", "1.199"]
 
 
 @pytest.mark.parametrize("start", [0.001, 0.02, 0.0123456789, 10.0])

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import json
 from types import SimpleNamespace
 from typing import Any, Protocol
 
 import pytest
 from fakes import Workers, is_one_sentence, row
+from pages import controls, drawn, opened, page, shown, texts
 from streamlit.testing.v1 import AppTest
 
 from app import jobs, serve
@@ -19,7 +19,6 @@ from engine.spec import Experiment, presets
 
 CARD = Induction().card()
 DEFAULT = presets()["becomes-clean"]["experiment"]
-KINDS = ("slider", "select_slider", "number_input", "button_group", "multiselect", "selectbox")
 
 degraders = {name: kind for name, kind in discovery.find("degraders").items() if kind.is_compatible(CARD)}
 interventions = {name: kind for name, kind in discovery.find("interventions").items() if kind.is_compatible(CARD)}
@@ -33,38 +32,6 @@ class Visit(Protocol):
 def visit(installed: JobManager) -> Visit:
     """Opens the page with what stands in the URL."""
     return opened
-
-
-def page() -> None:
-    from app.pages import explore
-
-    explore.page()
-
-
-def opened(**query: str | list[str]) -> AppTest:
-    at = AppTest.from_function(page, default_timeout=30)
-    for name, value in query.items():
-        at.query_params[name] = value
-    return drawn(at.run())
-
-
-def drawn(at: AppTest) -> AppTest:
-    assert [error.value for error in at.exception] == []
-    return at
-
-
-def shown(at: AppTest) -> dict[str, Any]:
-    """What is sent to the live component."""
-    (component,) = at.get("bidi_component")
-    return json.loads(component.proto.json)  # type: ignore[attr-defined]
-
-
-def controls(at: AppTest) -> set[str]:
-    return {element.key for kind in KINDS for element in at.get(kind)}  # type: ignore[attr-defined]
-
-
-def texts(elements: Any) -> list[str]:
-    return [element.value for element in elements]
 
 
 def with_default(**changes: Any) -> Experiment:
@@ -149,8 +116,8 @@ def test_choosing_a_degrader_shows_its_controls(visit: Visit, name: str) -> None
     at = drawn(at.selectbox(key="degrader").set_value(name).run())
     expected = {f"{name}.{each.name}" for each in dials_of(degraders[name])}
     others = {f"{other}.{each.name}" for other in degraders if other != name for each in dials_of(degraders[other])}
-    assert expected <= controls(at)
-    assert not others & controls(at)
+    assert expected <= controls(at).keys()
+    assert not others & controls(at).keys()
     assert ("draws" in controls(at)) is degraders[name].random
     assert shown(at)["key"] == with_default(degrader=default_of(degraders[name], CARD)).key
 
@@ -163,8 +130,8 @@ def test_choosing_an_intervention_shows_its_controls(visit: Visit, name: str) ->
     others = {
         f"{other}.{each.name}" for other in interventions if other != name for each in dials_of(interventions[other])
     }
-    assert expected <= controls(at)
-    assert not others & controls(at)
+    assert expected <= controls(at).keys()
+    assert not others & controls(at).keys()
     assert shown(at)["key"] == with_default(intervention=default_of(interventions[name], CARD)).key
     assert texts(at.warning) == texts(at.error) == []
 
