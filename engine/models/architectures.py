@@ -80,7 +80,8 @@ class Perceptron(BaseModel):
 
 
 class Convolution(BaseModel):
-    """A feed-forward network of 3×3 convolutions with ReLU, each of which halves the image's sides but the first.
+    """A feed-forward network of 3×3 convolutions with ReLU, each of which halves the image's sides but the first; the
+    logits are read from the last one's mean over pixels.
 
     Attributes:
         side: height and width of the image, in pixels.
