@@ -1,0 +1,38 @@
+"""What behaviours of classifiers share: items that are read once, and counterparts among other images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.behaviours.base import Items, Metric
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+    from engine.models.handwriting import Images
+
+
+def classified(
+    inputs: Float[np.ndarray, "item feature"],
+    targets: Int[np.ndarray, " item"],
+    corrupt: Float[np.ndarray, "item feature"],
+    *,
+    among: tuple[int, ...] | None = None,
+    metric: Metric = "loss",
+) -> Items:
+    """Items with one answer each, read at position 0."""
+    read = np.zeros((len(inputs), 1), dtype=np.int64)
+    return Items(inputs, read, targets[:, None], read == 0, corrupt, among=among, metric=metric)
+
+
+def other_of(
+    images: Images, digits: Int[np.ndarray, " item"], own: Int[np.ndarray, " item"]
+) -> Float[np.ndarray, "item pixel"]:
+    """For each item an image of the given digit that is not the item's `own` one (by index): the next there is."""
+    found = np.empty(len(digits), dtype=np.int64)
+    for item, (digit, index) in enumerate(zip(digits, own, strict=True)):
+        of_digit = np.flatnonzero(images.digits == digit)
+        found[item] = of_digit[np.searchsorted(of_digit, index, side="right") % len(of_digit)]
+    return images.pixels[found]
