@@ -13,10 +13,10 @@ from engine.spec import Experiment
 from engine.sweep import Sweep
 
 CONDITIONS: Final = ("degraded", "intervened")
-LEAD: Final = 2
-"""Tokens shown before the first that is scored."""
 SHOWN: Final = 24
-"""Tokens shown of an item."""
+"""Tokens shown of an item at most."""
+LEAD: Final = 2
+"""Tokens shown before the first that is scored, if not all are."""
 
 
 def described(sweep: Sweep) -> list[dict[str, Any]]:
@@ -90,10 +90,13 @@ def _by_token(losses: np.ndarray, items: Items, item: int) -> list[float | None]
 
 
 def _window(items: Items, item: int) -> slice:
-    """The tokens to show: from a little before the first that is scored, to the one that is read after the last."""
+    """The tokens to show: all of a short text, with the one that is read after its end; of a long one a part, from a
+    little before the first that is scored.
+    """
     places = items.read[item][items.scored[item]] + 1
-    start = max(0, int(places.min()) - LEAD)
-    return slice(start, min(start + SHOWN, max(int(places.max()) + 1, items.inputs.shape[1])))
+    end = max(int(places.max()) + 1, items.inputs.shape[1])
+    start = max(0, int(places.min()) - LEAD) if end > SHOWN else 0
+    return slice(start, min(start + SHOWN, end))
 
 
 # ---- images ----------------------------------------------------------------------------------------------------------
