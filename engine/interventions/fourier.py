@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @final
 class Fourier(Intervention):
-    """Takes frequencies out of the embeddings of both numbers, as functions of the number: the chosen ones, or all but
+    """Takes frequencies out of the embedding of a number, as a function of the number: the chosen ones, or all but
     these. What is constant, the mean embedding, stays (Nanda et al. 2023).
     """
 
@@ -27,6 +27,7 @@ class Fourier(Intervention):
 
     action: Literal["remove", "keep"] = choice("remove", help="Whether the chosen frequencies go, or all the others.")
     frequencies: Parts = options(of="frequencies", help="The frequencies, 1 to (p − 1)/2.")
+    numbers: Literal["both", "first", "second"] = choice("both", help="Whose embedding is changed.")
     fit_on: FitOn = choice(
         "degraded", help="The network whose embedding is analysed: the degraded one, or the original (frozen)."
     )
@@ -43,14 +44,16 @@ class Fourier(Intervention):
         gone = chosen if self.action == "remove" else set(card.options("frequencies")) - chosen
         embedding = reference.weights(self.fit_on)["embed.W_E"][: card.architecture.classes]
         removed = component(embedding, sorted(map(int, gone)))
+        at = {"both": slice(0, 2), "first": slice(0, 1), "second": slice(1, 2)}[self.numbers]
 
         def edit(activation: Tensor, state: State) -> Tensor:
             changed = activation.clone()
-            changed[:, :2] -= removed[state["inputs"][:, :2]]
+            changed[:, at] -= removed[state["inputs"][:, at]]
             return changed
 
         return {sites.embed(): edit}
 
     def describe(self) -> str:
         verb = "Removing" if self.action == "remove" else "Keeping only"
-        return f"{verb} {listed(self.frequencies, 'frequency')}"
+        whose = "both numbers" if self.numbers == "both" else f"the {self.numbers} number"
+        return f"{verb} {listed(self.frequencies, 'frequency')} of {whose}"

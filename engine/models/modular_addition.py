@@ -67,15 +67,20 @@ class Recipe(NamedTuple):
         return str(token) if token < self.p else SYMBOLS[self.tasks[token - self.p]]
 
 
-SYMBOLS: Final = {"addition": "+", "multiplication": "×"}
+SYMBOLS: Final = {"addition": "+", "copying": "→"}
 
+# The second operation copies b. Multiplication would share less with addition, but four runs (40 to 70 % of the pairs,
+# weight decay 2 and 3, up to 2,500 steps) answered little beyond (b, a) where (a, b) was trained on.
 RECIPES: Final = {
     "59": Recipe(
         59, ("addition",), 64, 256, 0.4, 2e-3, 3.0, 2400,
         (100, 200, 350, 700, 1000, 1200, 1350, 1450, 1500, 1550, 1600, 1700, 1800, 2000),
     ),
-    "113": Recipe(113, ("addition",), 128, 512, 0.3, 1e-3, 1.0, 16_000, ()),
-    "59-two-tasks": Recipe(59, ("addition", "multiplication"), 64, 256, 0.5, 2e-3, 3.0, 6000, ()),
+    "113": Recipe(
+        113, ("addition",), 128, 512, 0.3, 1e-3, 1.0, 16_000,
+        (1600, 6000, 8400, 9600, 10_200, 10_800, 11_400, 12_400),
+    ),
+    "59-two-tasks": Recipe(59, ("addition", "copying"), 64, 256, 0.5, 2e-3, 3.0, 2000, ()),
 }  # fmt: skip
 
 
@@ -97,8 +102,8 @@ def pairs(recipe: Recipe, task: str) -> Pairs:
 
 
 def answers(task: str, a: Int[np.ndarray, " pair"], b: Int[np.ndarray, " pair"], p: int) -> Int[np.ndarray, " pair"]:
-    """What an operation makes of the two numbers."""
-    return (a + b if task == "addition" else a * b) % p
+    """What an operation makes of the two numbers: their sum, or the second of them."""
+    return (a + b) % p if task == "addition" else b
 
 
 @final
@@ -108,7 +113,7 @@ class ModularAddition(Model):
     name: ClassVar[str] = "modular-addition"
     summary: ClassVar[str] = "One-layer transformer that groks addition modulo a prime."
 
-    variant: Literal["59"] = choice(
+    variant: Literal["59", "113"] = choice(
         "59", help="The modulus: small and quick, or as published; or small with a second operation beside addition."
     )
 
@@ -135,27 +140,22 @@ class ModularAddition(Model):
         return modular_metrics.metrics(network, self.recipe)
 
     def handles(self, card: Card) -> tuple[Handle, ...]:
-        groups = card.groups["frequencies"]
-        behaviour = {"name": "steered-sum" if len(self.recipe.tasks) == 1 else "addition"}
+        one_task = len(self.recipe.tasks) == 1
+        key, other = ({"frequencies": card.groups["frequencies"][group]} for group in ("key", "other"))
+        turn, remove = {"name": "frequency-rotation", "shift": SHIFT}, {"name": "fourier", "action": "remove"}
+        found = (
+            "The {key frequencies} frequencies that the embedding and the map from neurons to logits share: with only "
+            "them in the logits the loss is {restricted loss}, without them {excluded loss}, against {loss of addition}"
+        )
+        control = "As many frequencies as the key ones: the strongest of the others."
 
         def handle(title: str, intervention: dict[str, Any], standing: Standing, evidence: str) -> Handle:
-            return Handle(title, behaviour, intervention, standing, evidence)
+            return Handle(title, {"name": "steered-sum" if one_task else "addition"}, intervention, standing, evidence)
 
-        found = (
-            "The {key frequencies} frequencies that the embedding and the map from neurons to logits share; with only "
-            "them in the logits the loss is {restricted loss}, without them {excluded loss}, against {loss}."
+        rest = "what the whole network adds with" if one_task else "read by the other operation, too"
+        return (
+            handle("key frequencies of a turned", turn | key, "genuine", f"{found}."),
+            handle("key frequencies removed", remove | key, "genuine", f"{found}; they are {rest}."),
+            handle("other frequencies of a turned", turn | other, "sham", control),
+            handle("other frequencies removed", remove | other, "sham", control),
         )
-        control = "As many frequencies as the key ones, and the strongest of the others."
-        rows = []
-        if len(self.recipe.tasks) == 1:
-            rotation = {"name": "frequency-rotation", "shift": SHIFT}
-            rows += [
-                handle("key frequencies rotated", rotation | {"frequencies": groups["key"]}, "genuine", found),
-                handle("other frequencies rotated", rotation | {"frequencies": groups["other"]}, "sham", control),
-            ]
-        removal = {"name": "fourier", "action": "remove"}
-        rows += [
-            handle("key frequencies removed", removal | {"frequencies": groups["key"]}, "genuine", found),
-            handle("other frequencies removed", removal | {"frequencies": groups["other"]}, "sham", control),
-        ]
-        return tuple(sorted(rows, key=lambda row: row.standing != "genuine"))

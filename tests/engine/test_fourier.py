@@ -100,6 +100,15 @@ def test_keeping_all_changes_nothing_and_removing_all_leaves_the_mean(grokked: N
     assert without.var(dim=0).max() < 1e-8 < answers.var(dim=0).max()
 
 
+def test_one_number_alone_can_be_changed(grokked: Network, degraded: Degraded) -> None:
+    three = [Fourier(frequencies=("3", "5"), numbers=numbers) for numbers in ("both", "first", "second")]
+    whole, both, first, second, *_ = embedded_and_answered(grokked, degraded, *three)
+    assert torch.equal(first[:, 0], both[:, 0])
+    assert torch.equal(first[:, 1:], whole[:, 1:])
+    assert torch.equal(second[:, 1], both[:, 1])
+    assert torch.equal(second[:, 0], whole[:, 0])
+
+
 def test_removing_twice_is_removing_once(grokked: Network, degraded: Degraded) -> None:
     numbers = degraded.weights["embed.W_E"][:P]
     once = numbers - component(numbers, [3, 5])
@@ -158,7 +167,7 @@ def test_the_embedding_that_is_analysed_is_the_chosen_one(grokked: Network, fit_
 
 def test_a_set_of_frequencies_has_one_order_and_one_name() -> None:
     assert Fourier(frequencies=("10", "9", "9", "1")) == Fourier(frequencies=("1", "9", "10"))
-    assert Fourier(frequencies=("10", "9")).describe() == "Removing frequencies 9, 10"
+    assert Fourier(frequencies=("10", "9")).describe() == "Removing frequencies 9, 10 of both numbers"
     turned = FrequencyRotation(shift=-3, frequencies=("4",)).describe()
     assert turned == "Turning frequency 4 of the first number by -3"
     for variant in (Fourier, FrequencyRotation):
