@@ -321,7 +321,7 @@ def _why_undecided(
 
 def _nats(change: float) -> str:
     """A change of a loss; one that is smaller than anybody asks for is zero."""
-    return "0" if abs(change) < 5e-5 else f"{change:.3g}".replace("-", "−")
+    return "0" if abs(change) < 1e-4 else f"{change:.3g}".replace("-", "−")
 
 
 def _percent(share: float) -> str:
