@@ -60,6 +60,13 @@ class Items:
         named = {name: getattr(self, name) for name in ("inputs", "read", "targets", "scored", "corrupt", "also")}
         return {name: array for name, array in named.items() if array is not None}
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 of everything."""
+        digest = hashlib.sha256()
+        _digest_items(digest, self)
+        return digest.hexdigest()
+
     def part(self, start: int, stop: int) -> Items:
         """The items from `start` up to `stop`."""
         arrays: dict[str, Any] = {name: array[start:stop] for name, array in self.arrays.items()}
@@ -130,11 +137,15 @@ class Dataset:
         """sha256 of everything."""
         digest = hashlib.sha256()
         for items in (self.performance, self.behaviour, self.examples):
-            digest.update(f"{items.among}{items.metric}{items.first}".encode())
-            for name, array in items.arrays.items():
-                _digest(digest, name, array)
+            _digest_items(digest, items)
         _digest(digest, "reference", self.reference)
         return digest.hexdigest()
+
+
+def _digest_items(digest: hashlib._Hash, items: Items) -> None:
+    digest.update(f"{items.among}{items.metric}{items.first}".encode())
+    for name, array in items.arrays.items():
+        _digest(digest, name, array)
 
 
 def _digest(digest: hashlib._Hash, name: str, array: np.ndarray) -> None:

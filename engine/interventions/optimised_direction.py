@@ -44,12 +44,12 @@ class OptimisedDirection(Intervention):
         from engine.networks import fitting
 
         goal = fitting.Goal(self.site, self.target, self.rank, self.examples, self.steps, self.seed)
-        data = reference.data
+        examples = reference.data.examples
         if self.fit_on == "original":
-            known = fitting.Examples(data.fingerprint, data.examples)
+            known = fitting.Examples(examples.fingerprint, examples)
             change = fitting.fit_on_original(reference.network, known, goal)
         else:
-            change = fitting.fit(partial(reference.run, fit_on="degraded"), data.examples, goal)
+            change = fitting.fit(partial(reference.run, fit_on="degraded"), examples, goal)
         return {self.site: lambda activation, _: change.apply(activation, self.coefficient)}
 
     def describe(self) -> str:

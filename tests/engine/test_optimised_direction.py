@@ -164,12 +164,14 @@ def test_on_the_original_it_is_fitted_once_however_many_points_ask(fits: list[fi
     for by in (0.0, 0.1, 0.2):
         measured("perceptron", None, fitted, degraded=noised(network("perceptron"), by))
         measured("perceptron", fitted.model_copy(update={"coefficient": 2.0}))
-    assert len(fits) == 1
+    fewer = replace(data("perceptron"), behaviour=data("perceptron").behaviour.part(0, 2))
+    measure(network("perceptron"), fewer, Degraded(network("perceptron").weights), [fitted])
+    assert len(fits) == 1, "whatever is measured, the examples are the same"
     measured("perceptron", fitted.model_copy(update={"seed": 1}))
     measure(network("perceptron", 6), data("perceptron"), Degraded(network("perceptron", 6).weights), [fitted])
     other = replace(data("perceptron"), examples=replace(data("perceptron").examples, metric="probability"))
     measure(network("perceptron"), other, Degraded(network("perceptron").weights), [fitted])
-    assert len(fits) == 4, "another seed, network or item is another fit"
+    assert len(fits) == 4, "another seed, network or example is another fit"
 
 
 def test_on_the_degraded_network_it_is_fitted_each_time(fits: list[fitting.Goal]) -> None:
