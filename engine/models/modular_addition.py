@@ -80,7 +80,10 @@ RECIPES: Final = {
         113, ("addition",), 128, 512, 0.3, 1e-3, 1.0, 16_000,
         (1600, 6000, 8400, 9600, 10_200, 10_800, 11_400, 12_400),
     ),
-    "59-two-tasks": Recipe(59, ("addition", "copying"), 64, 256, 0.5, 2e-3, 3.0, 2000, ()),
+    "59-two-tasks": Recipe(
+        59, ("addition", "copying"), 64, 256, 0.7, 2e-3, 2.0, 1000,
+        (50, 100, 150, 200, 250, 300, 350, 400, 500, 600, 800), seed=1,
+    ),
 }  # fmt: skip
 
 
@@ -113,7 +116,7 @@ class ModularAddition(Model):
     name: ClassVar[str] = "modular-addition"
     summary: ClassVar[str] = "One-layer transformer that groks addition modulo a prime."
 
-    variant: Literal["59", "113"] = choice(
+    variant: Literal["59", "113", "59-two-tasks"] = choice(
         "59", help="The modulus: small and quick, or as published; or small with a second operation beside addition."
     )
 
