@@ -16,7 +16,8 @@ from engine import sites
 from engine.models.architectures import Transformer
 from engine.models.base import Card, Progress
 from engine.models.induction import CHAIN, COPY, SHAPE, chain_with_names, repeated_blocks, training_tokens
-from engine.networks import transformer
+from engine.networks import attention_scores, transformer
+from engine.networks.attention_scores import Scores, head_groups, previous
 from engine.networks.network import Network, forward, read_everywhere
 from engine.networks.training import Tensors, halved, one_thread, write
 from engine.randomness import generator
@@ -30,7 +31,6 @@ CHECKPOINT_STEPS: Final = (
     *(100, 150, 200, 260, 320, 380, 440, 480, 520, 540, 560, 580, 600, 620, 650, 700, 760, 840, 940),
     *(1050, 1200, 1400, 1700, 2050, 2500, 3150, 4000),
 )  # log-spaced, and dense where copying sets in
-HEAD_SCORE: Final = 0.3
 VECTOR_EFFECT: Final = 2.0
 VECTOR_STEPS: Final = 400
 PROBE_ITEMS: Final = 128
@@ -125,40 +125,21 @@ def measured(shape: Transformer, weights: Tensors) -> dict[str, float]:
     return {**losses, "parameters": float(sum(tensor.numel() for tensor in weights.values()))}
 
 
-def head_scores(shape: Transformer, weights: Tensors) -> dict[str, dict[str, float]]:
+def head_scores(shape: Transformer, weights: Tensors) -> Scores:
     """How much attention each head pays, on average over repeated blocks, to the previous token, and to the token after
     the last occurrence of the present one (Olsson et al. 2022).
     """
     tokens = repeated_blocks(generator("induction", "scores"), PROBE_ITEMS).tokens
-    offsets = np.stack([_lag(row) for row in tokens])
-    state = forward(
-        transformer.stages(shape), weights, torch.from_numpy(tokens), read_everywhere(torch.from_numpy(tokens))
+    lags = np.array([[_lag(row)] for row in tokens])
+    after_last = (np.arange(tokens.shape[1]) + 1 - lags).clip(-1)
+    return attention_scores.head_scores(
+        shape, weights, tokens, {"previous-token": previous(tokens), "induction": after_last}
     )
-    scores: dict[str, dict[str, float]] = {"previous-token": {}, "induction": {}}
-    for layer in range(shape.layers):
-        pattern = transformer.pattern(weights, state, layer=layer, heads=shape.heads).numpy()
-        for head in range(shape.heads):
-            name = f"{layer}.{head}"
-            scores["previous-token"][name] = float(np.diagonal(pattern[:, head], -1, 1, 2).mean())
-            scores["induction"][name] = float(
-                np.mean([np.diagonal(pattern[i, head], -(lag - 1)).mean() for i, lag in enumerate(offsets)])
-            )
-    return scores
 
 
 def _lag(row: Int[np.ndarray, " pos"]) -> int:
     """Length of the block that a sequence repeats."""
     return next(lag for lag in range(1, len(row)) if (row[lag:] == row[:-lag]).all())
-
-
-def head_groups(scores: dict[str, dict[str, float]]) -> dict[str, tuple[str, ...]]:
-    """Heads that do one thing for at least `HEAD_SCORE` of their attention, best first."""
-    groups = {}
-    for kind, by_head in scores.items():
-        ranked = sorted((head for head in by_head if by_head[head] >= HEAD_SCORE), key=lambda head: -by_head[head])
-        if ranked:
-            groups[kind] = tuple(ranked)
-    return groups
 
 
 def fit_vector(
