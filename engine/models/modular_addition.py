@@ -116,14 +116,14 @@ class ModularAddition(Model):
     name: ClassVar[str] = "modular-addition"
     summary: ClassVar[str] = "One-layer transformer that groks addition modulo a prime."
 
-    variant: Literal["59", "113", "59-two-tasks"] = choice(
-        "59", help="The modulus: small and quick, or as published; or small with a second operation beside addition."
+    task: Literal["59", "113", "59-two-tasks"] = choice(
+        "59", help="Addition modulo 59, quick; modulo 113, as published; or modulo 59 with copying beside it."
     )
 
     @property
     def recipe(self) -> Recipe:
         """How the network is made."""
-        return RECIPES[self.variant]
+        return RECIPES[self.task]
 
     def load(self) -> Network:
         from engine.networks import network, transformer

@@ -22,7 +22,7 @@ from engine.networks.fourier import shares
 from engine.networks.modular_metrics import Losses, frequency_groups
 from engine.networks.network import Network, forward
 
-EVERY = {model.variant: model for model in ModularAddition.every()}
+EVERY = {model.task: model for model in ModularAddition.every()}
 ONE_TASK = [name for name, model in EVERY.items() if len(model.recipe.tasks) == 1]
 TWO_TASKS = [name for name, model in EVERY.items() if len(model.recipe.tasks) > 1]
 
