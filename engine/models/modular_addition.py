@@ -69,20 +69,20 @@ class Recipe(NamedTuple):
 
 SYMBOLS: Final = {"addition": "+", "copying": "→"}
 
-# The second operation copies b. Multiplication would share less with addition, but four runs (40 to 70 % of the pairs,
-# weight decay 2 and 3, up to 2,500 steps) answered little beyond (b, a) where (a, b) was trained on.
+# The second operation copies b. Multiplication would share less with addition, but in four runs (40 to 70 % of the
+# pairs, weight decay 2 and 3, 1,700 to 2,500 steps) at most three quarters of its held-out pairs came to be right.
 RECIPES: Final = {
     "59": Recipe(
         59, ("addition",), 64, 256, 0.4, 2e-3, 3.0, 2400,
-        (100, 200, 350, 700, 1000, 1200, 1350, 1450, 1500, 1550, 1600, 1700, 1800, 2000),
+        (100, 350, 700, 1200, 1350, 1450, 1500, 1550, 1600, 1700),
     ),
     "113": Recipe(
         113, ("addition",), 128, 512, 0.3, 1e-3, 1.0, 16_000,
-        (1600, 6000, 8400, 9600, 10_200, 10_800, 11_400, 12_400),
+        (1600, 6000, 10_200, 10_800, 12_400),
     ),
     "59-two-tasks": Recipe(
         59, ("addition", "copying"), 64, 256, 0.7, 2e-3, 2.0, 1000,
-        (50, 100, 150, 200, 250, 300, 350, 400, 500, 600, 800), seed=1,
+        (100, 150, 200, 250, 300, 400, 600), seed=1,
     ),
 }  # fmt: skip
 
