@@ -76,16 +76,12 @@ def openers(shard: Shard, starts: Int[np.ndarray, " window"], context: int) -> I
 
 @lru_cache(maxsize=2)
 def names(shard: Shard) -> tuple[Name, ...]:
-    """The names in a text that are two tokens at least. Keywords are none; words in comments and strings are."""
+    """The names in a text. Keywords are none; words in comments and strings are."""
     matches = [match for match in WORD.finditer(shard.text) if not keyword.iskeyword(match[0])]
     firsts = token_at(shard, np.array([match.start() for match in matches], dtype=np.int64))
     lasts = token_at(shard, np.array([match.end() - 1 for match in matches], dtype=np.int64))
-    found = []
-    for match, first, last in zip(matches, firsts.tolist(), lasts.tolist(), strict=True):
-        end = last + int(shard.ends[last] == match.end())  # a token that goes on behind the name is not of it
-        if end - first >= 2:
-            found.append(Name(match[0], first, end))
-    return tuple(found)
+    ends = lasts + (shard.ends[lasts] == [match.end() for match in matches])  # a token that goes on is not of the name
+    return tuple(map(Name, (match[0] for match in matches), firsts.tolist(), ends.tolist()))
 
 
 def names_within(shard: Shard, start: int, length: int) -> list[Name]:

@@ -1,0 +1,118 @@
+"""Our networks in TransformerLens: the same weights, with its hooks, to compare losses with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformer_lens.config import TransformerBridgeConfig
+from transformer_lens.model_bridge import TransformerBridge
+from transformer_lens.model_bridge.sources import boot_native
+
+from engine.behaviours.base import Dataset, Items
+from engine.degraders.base import Degraded
+from engine.measure import measure
+from engine.models.architectures import Transformer
+from engine.networks.network import Network
+
+Hook = tuple[str | Callable[..., Any], Callable[..., Any]]
+
+
+def bridge_to(network: Network) -> TransformerBridge:
+    """A network of the same shape in TransformerLens, still with random weights."""
+    shape = network.card.architecture
+    assert isinstance(shape, Transformer)
+    return boot_native(
+        TransformerBridgeConfig(
+            d_model=shape.d_model,
+            d_head=shape.d_model // shape.heads,
+            n_heads=shape.heads,
+            n_layers=shape.layers,
+            n_ctx=shape.context,
+            d_vocab=shape.vocab,
+            d_mlp=shape.d_mlp or None,
+            act_fn=shape.activation,
+            attn_only=not shape.d_mlp,
+            normalization_type="LN",
+            eps=1e-5,
+            seed=0,
+        )
+    )
+
+
+def carry(weights: dict[str, Tensor], bridge: TransformerBridge) -> None:
+    """Writes our weights into TransformerLens' parameters: x·W + b here is torch's `Linear` with W transposed there."""
+    named: dict[str, Tensor] = {
+        "tok_embed.weight": weights["embed.W_E"],
+        "pos.weight": weights["pos_embed.W_pos"],
+        "ln_out.weight": weights["ln_final.w"],
+        "ln_out.bias": weights["ln_final.b"],
+        "head.weight": weights["unembed.W_U"].T if "unembed.W_U" in weights else weights["embed.W_E"],
+        "head.bias": weights["unembed.b_U"],
+    }
+    for name, tensor in weights.items():
+        if not name.startswith("blocks."):
+            continue
+        _, layer, part, *rest = name.split(".")
+        if part in ("ln1", "ln2"):
+            named[f"layers.{layer}.{part}.{'weight' if rest == ['w'] else 'bias'}"] = tensor
+        else:
+            kind, which = rest[0].split("_")
+            there = f"layers.{layer}.{part}.{ {'in': 'fc_in', 'out': 'fc_out'}.get(which, which.lower()) }"
+            named |= {f"{there}.weight": tensor.T} if kind == "W" else {f"{there}.bias": tensor}
+    parameters: dict[str, Tensor] = {
+        name.replace("._original_component", ""): each for name, each in bridge.named_parameters()
+    }
+    # the native model has an output bias, but the bridge does not list it among its parameters
+    native: Any = bridge.original_model
+    parameters |= {"head.bias": native.head.bias}
+    assert parameters.keys() == named.keys(), "nothing keeps its random weights"
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(named[name])
+
+
+def item_losses(oracle: TransformerBridge, items: Items, hooks: list[Hook]) -> np.ndarray:
+    """Mean loss of every item, nats, from the logits at every position."""
+    with torch.no_grad():
+        logits = oracle.run_with_hooks(torch.from_numpy(items.inputs), fwd_hooks=hooks).double()
+    classes = list(range(logits.shape[-1]) if items.among is None else items.among)
+    log_probabilities = torch.full_like(logits, torch.nan)
+    log_probabilities[..., classes] = logits[..., classes].log_softmax(-1)
+    return np.array(
+        [
+            np.mean([-log_probabilities[item, items.read[item, slot], items.targets[item, slot]] for slot in slots])
+            for item, slots in enumerate(map(np.flatnonzero, items.scored))
+        ]
+    )
+
+
+def agree(
+    network: Network, degraded: Degraded, oracle: TransformerBridge, data: Dataset, ours: Any, hooks: list[Hook]
+) -> None:
+    """Checks that an intervention of ours does to every item what the hooks do there."""
+    losses = measure(network, data, degraded, [ours])[0]
+    np.testing.assert_allclose(losses.performance, item_losses(oracle, data.performance, hooks), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(losses.behaviour, item_losses(oracle, data.behaviour, hooks), rtol=0, atol=1e-5)
+    if hooks:
+        untouched = item_losses(oracle, data.behaviour, [])
+        assert np.abs(losses.behaviour - untouched).max() > 1e-3, "the hooks were there and did something"
+
+
+def by_layer(heads: tuple[str, ...]) -> dict[int, list[int]]:
+    """Heads by number, in the layers that they are in."""
+    found: dict[int, list[int]] = {}
+    for head in heads:
+        layer, index = map(int, head.split("."))
+        found.setdefault(layer, []).append(index)
+    return found
+
+
+def put(z: Tensor, hook: object, heads: list[int], value: Tensor) -> Tensor:
+    """A hook: replaces what some heads put out."""
+    z = z.clone()
+    z[:, :, heads] = value
+    return z
