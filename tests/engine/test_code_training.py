@@ -169,10 +169,6 @@ def test_a_head_that_looks_at_one_place_is_found_by_its_score() -> None:
     assert attention_scores.head_groups(scores) == {"previous-token": ("0.0",), "some": ("0.0",)}
 
 
-def test_the_numbers_on_the_shipped_card_are_those_of_its_weights(shipped: Network) -> None:
-    assert CodeLm().metrics(shipped) == pytest.approx(shipped.card.metrics, abs=2e-3)
-
-
 def test_the_shipped_heads_copy(shipped: Network) -> None:
     measured, groups = shipped.card.metrics, shipped.card.groups["heads"]
     assert {"previous-token", "induction"} <= groups.keys()
