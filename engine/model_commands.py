@@ -95,8 +95,8 @@ def _handles(arguments: argparse.Namespace) -> None:
     with Lab(Store(default_folder())) as lab:
         for model in _asked(arguments):
             print(f"## {model.card().title}\n")
-            print("| handle | loss delta Δ(0), nats | effect E(0) | undegraded | standing | evidence |")
-            print("|---|---|---|---|---|---|")
+            print("| handle | on | loss delta Δ(0), nats | effect E(0) | undegraded | standing | evidence |")
+            print("|---|---|---|---|---|---|---|")
             for each in undegraded(model, lab, arguments.items):
                 print(_line(each))
             print()
@@ -104,6 +104,9 @@ def _handles(arguments: argparse.Namespace) -> None:
 
 def _line(measured: Measured) -> str:
     row, handle = measured.row, measured.handle
+    name, *parameters = handle.behaviour.values()
+    behaviour = f"{name} ({', '.join(parameters)})" if parameters else name
     delta = f"{row.loss_delta:+.3f} ({row.loss_delta_low:+.3f} to {row.loss_delta_high:+.3f})"
-    effect = f"{row.effect:.3g} ({row.effect_low:.3g} to {row.effect_high:.3g}) {measured.effect_unit}"
-    return f"| {handle.title} | {delta} | {effect} | {row.state} | {handle.standing} | {measured.evidence} |"
+    effect = f"{row.effect:.3f} ({row.effect_low:.3f} to {row.effect_high:.3f}) {measured.effect_unit}"
+    cells = (handle.title, behaviour, delta, effect, row.state, handle.standing, measured.evidence)
+    return f"| {' | '.join(cells)} |"

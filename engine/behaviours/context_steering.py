@@ -33,7 +33,7 @@ class ContextSteering(Behaviour):
 
     name: ClassVar[str] = "context-steering"
     summary: ClassVar[str] = "Answers context 1 in context 0, as an intervention would have it."
-    effect: ClassVar[str] = "of probability gained by context 1 in context 0"
+    effect: ClassVar[str] = "probability gained by context 1 in context 0"
     behaviour_item: ClassVar[str] = "image in context 0"
     performance_item: ClassVar[str] = "image in any context"
     view: ClassVar[Literal["tokens", "image"]] = "image"

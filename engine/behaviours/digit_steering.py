@@ -32,7 +32,7 @@ class DigitSteering(Behaviour):
 
     name: ClassVar[str] = "digit-steering"
     summary: ClassVar[str] = "Takes an image of a 3 for an 8, as an intervention would have it."
-    effect: ClassVar[str] = "of probability gained by an 8 on images of a 3"
+    effect: ClassVar[str] = "probability gained by an 8 on images of a 3"
     behaviour_item: ClassVar[str] = "image of a 3"
     performance_item: ClassVar[str] = "image of another digit"
     view: ClassVar[Literal["tokens", "image"]] = "image"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from engine.models.base import Model
 
-EXAMPLES = 128
+EXAMPLES = 256
 REFERENCE_ITEMS = 256
 
 

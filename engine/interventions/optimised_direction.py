@@ -30,8 +30,8 @@ class OptimisedDirection(Intervention):
         1.0, low=-10.0, high=10.0, step=0.1, help="Effect to reach on the examples: nats lost, or probability gained."
     )
     rank: int = dial(0, low=0, high=8, help="Rank of the map; 0 for a vector alone.")
-    examples: int = dial(16, low=1, high=64, help="How many examples of the behaviour it is fitted on.")
-    steps: int = dial(100, low=10, high=300, step=10, help="Steps of Adam.")
+    examples: int = dial(64, low=1, high=256, help="How many examples of the behaviour it is fitted on.")
+    steps: int = dial(200, low=10, high=300, step=10, help="Steps of Adam.")
     seed: int = dial(0, low=0, high=9_999, help="Seed of the random start; each finds another optimum.")
     coefficient: float = dial(1.0, low=-10.0, high=10.0, step=0.1, help="How many times the fitted change is added.")
     fit_on: FitOn = choice("original", help="The network it is fitted on: the original (frozen), or the degraded one.")

@@ -18,7 +18,7 @@ class Steering(Intervention):
     """Adds a coefficient times one of the model's vectors at every position of its site (Turner et al. 2023)."""
 
     name: ClassVar[str] = "steering"
-    summary: ClassVar[str] = "Adds a vector to the residual stream at every position."
+    summary: ClassVar[str] = "Adds one of the model's vectors to an activation, at every position."
 
     vector: str = options(of="vectors", help="One of the directions that come with the model.")
     coefficient: float = dial(1.0, low=-10.0, high=10.0, step=0.1, help="How many times the vector is added.")

@@ -54,6 +54,11 @@ class Transformer(BaseModel):
         """Where the neurons of a layer put out what they compute."""
         return sites.mlp_post(layer)
 
+    @property
+    def usual_site(self) -> str:
+        """Where one begins to read or steer: the residual stream in the middle."""
+        return sites.resid_post((self.layers - 1) // 2)
+
 
 class Perceptron(BaseModel):
     """A feed-forward network of fully connected hidden layers with ReLU."""
@@ -77,6 +82,11 @@ class Perceptron(BaseModel):
     def neuron_site(self, layer: int) -> str:
         """Where the neurons of a layer put out what they compute."""
         return sites.hidden(layer)
+
+    @property
+    def usual_site(self) -> str:
+        """Where one begins to read or steer: the last hidden layer."""
+        return sites.hidden(len(self.hidden) - 1)
 
 
 class Convolution(BaseModel):
@@ -107,6 +117,11 @@ class Convolution(BaseModel):
     def neuron_site(self, layer: int) -> str:
         """Where the channels of a layer put out what they compute."""
         return sites.hidden(layer)
+
+    @property
+    def usual_site(self) -> str:
+        """Where one begins to read or steer: the last hidden layer."""
+        return sites.hidden(len(self.channels) - 1)
 
 
 Architecture = Transformer | Perceptron | Convolution

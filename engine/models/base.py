@@ -79,8 +79,11 @@ class Card(BaseModel):
         return known.get(of, ())
 
     def suggested(self, of: str) -> tuple[str, ...]:
-        """Which of these options to begin with: the first group of the kind, or else the first option."""
-        return next(iter(self.groups.get(of, {}).values()), self.options(of)[:1])
+        """Which of these options to begin with: the first group of the kind, or else the first option (of sites, the
+        architecture's usual one).
+        """
+        first = (self.architecture.usual_site,) if of == "sites" and self.options(of) else self.options(of)[:1]
+        return next(iter(self.groups.get(of, {}).values()), first)
 
     @property
     def fingerprint(self) -> str:

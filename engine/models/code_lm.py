@@ -102,6 +102,20 @@ class CodeLm(Model):
         return (
             ablation("previous-token", snippets, "genuine", effect("previous-token")),
             ablation("induction", snippets, "genuine", effect("induction")),
+            Handle(
+                "optimised vector",
+                snippets,
+                {"name": "optimised-direction", "site": SHAPE.usual_site, "target": 2.0},
+                "spurious",
+                "Fitted by gradient to cost copied snippets 2 nats, with no circuit in mind.",
+            ),
+            Handle(
+                "random heads",
+                snippets,
+                {"name": "random-heads", "count": len(heads["induction"])},
+                "sham",
+                "As many heads as there are induction heads, drawn at random from all.",
+            ),
             ablation("previous-token", identifiers, "open", unknown),
             ablation("induction", identifiers, "open", unknown),
             ablation("opening", {"name": "closing"}, "open", "that closing rests on them is not known"),

@@ -84,8 +84,9 @@ class Digits(Model):
         return digits_training.metrics(self, network)
 
     def handles(self, card: Card) -> tuple[Handle, ...]:
-        steering = {"name": "digit-steering"}
-        return (
+        steering, site = {"name": "digit-steering"}, card.architecture.usual_site
+        fitted = {"name": "optimised-direction", "site": site}
+        found = (
             Handle(
                 "difference of means",
                 steering,
@@ -95,10 +96,37 @@ class Digits(Model):
                 "the answer, but no mechanism was verified.",
             ),
             Handle(
+                "optimised vector",
+                steering,
+                fitted | {"target": 0.9},
+                "open",
+                "Fitted by gradient for an effect of 0.9; no mechanism was verified.",
+            ),
+            Handle(
                 "random direction",
                 steering,
                 {"name": "random-direction", "vector": VECTOR},
                 "sham",
                 "A random direction, as long as the difference of means.",
+            ),
+        )
+        if self.exceptions == "none":
+            return found
+        memory = {"name": "exceptions"}
+        return (
+            *found,
+            Handle(
+                "difference of means projected out",
+                memory,
+                {"name": "directional-ablation", "site": site},
+                "open",
+                "The mean activation of rightly labelled images minus that of exceptions; no mechanism was verified.",
+            ),
+            Handle(
+                "optimised vector for exceptions",
+                memory,
+                fitted | {"target": 1.0},
+                "open",
+                "Fitted by gradient to cost the exceptions 1 nat; no mechanism was verified.",
             ),
         )

@@ -124,6 +124,7 @@ class Induction(Model):
             return Handle(title, {"name": "copying"}, intervention, standing, evidence)
 
         heads = card.groups["heads"]
+        grouped = {head for group in heads.values() for head in group}
         return (
             handle(
                 "previous-token heads, mean",
@@ -155,5 +156,12 @@ class Induction(Model):
                 {"name": "random-direction", "vector": next(iter(card.vectors))},
                 "sham",
                 "A random direction, as long as the first of the fitted vectors.",
+            ),
+            handle(
+                "heads in no group, mean",
+                {"name": "head-ablation", "heads": [head for head in card.options("heads") if head not in grouped]},
+                "sham",
+                "As many heads as the others, of those that are in no group (a random draw would mostly hit induction "
+                "heads, which half of all are).",
             ),
         )

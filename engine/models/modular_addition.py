@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, fin
 
 import numpy as np
 
+from engine import sites
 from engine.dials import choice
 from engine.models.architectures import Transformer
 from engine.models.base import Card, Handle, Model
@@ -155,10 +156,25 @@ class ModularAddition(Model):
         def handle(title: str, intervention: dict[str, Any], standing: Standing, evidence: str) -> Handle:
             return Handle(title, {"name": "steered-sum" if one_task else "addition"}, intervention, standing, evidence)
 
-        rest = "what the whole network adds with" if one_task else "read by the other operation, too"
+        if one_task:
+            rest, aim = (
+                "what the whole network adds with: no steered sum is left",
+                {"target": 0.9, "rank": 8, "steps": 300},
+            )
+        else:
+            rest, aim = "read by the other operation, too", {"target": 5.0}
+        fitted = {"name": "optimised-direction", "site": sites.embed(), "examples": 256, **aim}
         return (
             handle("key frequencies of a turned", turn | key, "genuine", f"{found}."),
-            handle("key frequencies removed", remove | key, "genuine", f"{found}; they are {rest}."),
+            handle(
+                "key frequencies removed", remove | key, "open" if one_task else "genuine", f"{found}; they are {rest}."
+            ),
+            handle(
+                "optimised at the embedding",
+                fitted,
+                "spurious",
+                f"Fitted by gradient on 256 pairs for an effect of {aim['target']:g}, with no circuit in mind.",
+            ),
             handle("other frequencies of a turned", turn | other, "sham", control),
             handle("other frequencies removed", remove | other, "sham", control),
         )

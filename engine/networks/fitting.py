@@ -21,7 +21,7 @@ from engine.sites import LOGITS, State
 if TYPE_CHECKING:
     from engine.behaviours.base import Items
 
-LEARNING_RATE: Final = 0.1
+LEARNING_RATE: Final = 0.03
 START: Final = 0.1
 """Size of the random vector to begin with, in units of the activation's root mean square, as is the learning rate."""
 SURE: Final = 0.99
@@ -96,15 +96,18 @@ def fit_on_original(network: Network, examples: Examples, goal: Goal) -> Change:
 
 
 def fit(run: Run, examples: Items, goal: Goal) -> Change:
-    """Fits a change to reach a goal: Adam on the squared distance from the metric aimed at, with a step size that falls
-    linearly to 0. Of probabilities it is the distance of logarithms: near 0 they alone have a slope.
+    """Fits a change to reach a goal: Adam moves the mean loss of the items, by as much as the mean metric is off its
+    aim, with a step size that falls linearly to 0. For a metric that is the loss this is least squares. Probabilities
+    are moved by their logarithms, so every item pulls, also one whose probability is near 0.
     """
     items = examples.part(0, goal.examples)
     with torch.inference_mode(False), torch.enable_grad(), one_thread():  # measuring goes without gradients
         with torch.no_grad():
             state = run(_as_far_as_read(state_of(items)), [goal.site])
             x = state[goal.site]
-            aim = _aim(_metric(run(state, [LOGITS]), items), items, goal.effect)
+            before = _metric(_losses(run(state, [LOGITS]), items), items)
+            aim = before + goal.effect if items.metric == "loss" else (before + goal.effect).clamp(1 - SURE, SURE)
+        uphill = 1 if items.metric == "loss" else -1
         unit = x.square().mean().sqrt()
         shape = x.shape[1:] if state["inputs"].is_floating_point() else x.shape[2:]
         shift, into, out_of = _start(shape, goal)
@@ -112,9 +115,10 @@ def fit(run: Run, examples: Items, goal: Goal) -> Change:
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1 - step / goal.steps)
         for _ in range(goal.steps):
             changed = state | {goal.site: Change(unit * shift, into, out_of).apply(x)}
-            distance = _metric(run(changed, [LOGITS]), items) - aim
+            losses = _losses(run(changed, [LOGITS]), items)
+            off = _metric(losses.detach(), items) - aim
             optimiser.zero_grad()
-            distance.square().backward()
+            (uphill * off * losses.mean()).backward()
             optimiser.step()
             schedule.step()
         return Change((unit * shift).detach(), into.detach(), out_of.detach())
@@ -137,17 +141,12 @@ def _as_far_as_read(state: State) -> State:
     return state | {name: state[name][:, :end] for name in ("inputs", "corrupt")}
 
 
-def _metric(state: State, items: Items) -> Float[Tensor, ""]:
-    """Mean loss, or the logarithm of the mean probability."""
-    losses = losses_of(state[LOGITS], items, torch.arange(len(items)))
-    scored = torch.from_numpy(items.scored)
-    read = losses if items.metric == "loss" else (-losses).exp()
-    mean = (torch.where(scored, read, 0).sum(1) / scored.sum(1)).mean()
-    return mean if items.metric == "loss" else mean.log()
+def _losses(state: State, items: Items) -> Float[Tensor, " item"]:
+    """Mean loss of every item."""
+    losses, scored = losses_of(state[LOGITS], items, torch.arange(len(items))), torch.from_numpy(items.scored)
+    return torch.where(scored, losses, 0).sum(1) / scored.sum(1)
 
 
-def _aim(metric: Float[Tensor, ""], items: Items, effect: float) -> Float[Tensor, ""]:
-    """What the metric is to become."""
-    if items.metric == "loss":
-        return metric + effect
-    return (metric.exp() + effect).clamp(1 - SURE, SURE).log()
+def _metric(losses: Float[Tensor, " item"], items: Items) -> Float[Tensor, ""]:
+    """The mean of what the behaviour measures."""
+    return losses.mean() if items.metric == "loss" else (-losses).exp().mean()

@@ -28,7 +28,7 @@ def train(folder: Path, progress: Progress, recipe: Recipe) -> Card:
         weights, checkpoints = _optimise(recipe, progress)
         learned = " and ".join(f"{task} ({SYMBOLS[task]})" for task in recipe.tasks)
         draft = Card(
-            title=f"Modular addition: a one-layer transformer that groks, p = {recipe.p}",
+            title=f"Modular {' beside '.join(recipe.tasks)}: a one-layer transformer that groks, p = {recipe.p}",
             recipe=(
                 f"AdamW {recipe.learning_rate:g}, weight decay {recipe.weight_decay:g}, β {BETAS[0]:g} and "
                 f"{BETAS[1]:g}, warm-up {WARM_UP} steps, {recipe.share:.0%} of the pairs in every one of "

@@ -53,7 +53,7 @@ def always_class_0(kind: str) -> Dataset:
 @every_kind
 @pytest.mark.parametrize("target", [0.3, -0.05])
 def test_an_effect_on_a_probability(kind: str, target: float) -> None:
-    fitted = OptimisedDirection(site=SHAPES[kind].parts["sites"][-1], target=target, examples=24, steps=100)
+    fitted = OptimisedDirection(site=SHAPES[kind].parts["sites"][-1], target=target, examples=24, steps=300)
     assert effect(kind, always_class_0(kind), fitted) == pytest.approx(target, abs=0.02)
 
 
@@ -79,9 +79,10 @@ def test_what_a_vector_cannot_do_is_done_as_far_as_it_can() -> None:
 def test_fitted_on_the_degraded_network_it_has_its_effect_there(kind: str) -> None:
     dataset, site, degraded = as_examples(kind), SHAPES[kind].parts["sites"][-1], noised(network(kind), 0.5)
     there = OptimisedDirection(site=site, target=0.5, examples=24, steps=100, fit_on="degraded")
-    assert effect(kind, dataset, there, degraded) == pytest.approx(0.5, abs=0.03)
+    fitted = effect(kind, dataset, there, degraded)
+    assert fitted == pytest.approx(0.5, abs=0.03)
     frozen = there.model_copy(update={"fit_on": "original"})
-    assert abs(effect(kind, dataset, frozen, degraded) - 0.5) > 0.005
+    assert abs(effect(kind, dataset, frozen, degraded) - 0.5) > 2 * abs(fitted - 0.5)
 
 
 def test_what_degrades_activations_is_there_when_it_is_fitted() -> None:
