@@ -92,7 +92,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 # ---- what the README claims ------------------------------------------------------------------------------------------
 
-CLAIMS = section("README.md", "What it says about the embedded model")
+CLAIMS = section("README.md", "What it says about the embedded models")
 
 
 def claimed(pattern: str) -> str:
@@ -131,3 +131,39 @@ def test_what_was_optimised_to_have_an_effect_is_clean_nowhere(lab: Lab, vector:
     analysis = Sweep(asked, lab).run()
     assert analysis.rows[0].effect > 0.5
     assert not [row.strength for row in analysis.rows if row.state == "clean"]
+
+
+# Model, behaviour, dial and intervention of what the table of models claims, and the verdict that it names.
+CURVES = {
+    "modular-addition": ("steered-sum", "checkpoint", {"name": "frequency-rotation", "frequencies": ["5", "9", "16"]}),
+    "planted": ("context-steering", "weight-noise", {"name": "steering", "vector": "competitor"}),
+    "digits": ("digit-steering", "checkpoint", {"name": "steering", "vector": "mean-3-to-8"}),
+    "code-lm": ("code-copying", "checkpoint", {"name": "head-ablation", "heads": ["3.1", "3.2", "3.3"]}),
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "claim", "verdict"),
+    [
+        ("planted", r"\*unmasked\* by weight noise", "unmasked"),
+        ("digits", "is clean nowhere", "never clean"),
+        ("code-lm", "induction heads are clean throughout", "clean throughout"),
+    ],
+)
+def test_what_the_table_of_models_says(lab: Lab, model: str, claim: str, verdict: str) -> None:
+    assert re.search(rf"`{model}` \|[^|]*{claim}", CLAIMS)
+    behaviour, dial, intervention = CURVES[model]
+    form = {"model": model, "behaviour": behaviour, "degrader": dial, "intervention": intervention}
+    assert Sweep(Experiment.read({**form, "draws": 8}), lab).run().verdict.name == verdict
+
+
+def test_turning_the_key_frequencies_costs_nothing(lab: Lab) -> None:
+    assert "Turning them steers the sum at no cost" in CLAIMS
+    behaviour, dial, intervention = CURVES["modular-addition"]
+    model = "modular-addition"
+    asked = Experiment.read({"model": model, "behaviour": behaviour, "degrader": dial, "intervention": intervention})
+    assert tuple(intervention["frequencies"]) == asked.card.groups["frequencies"]["key"]
+    origin = Sweep(asked, lab).run().rows[0]
+    assert origin.state == "clean"
+    assert abs(origin.loss_delta) < 1e-3
+    assert origin.effect > 0.99
