@@ -17,7 +17,7 @@ from torch import Tensor
 from engine.behaviours.base import Dataset, Items
 from engine.degraders.base import Degraded
 from engine.interventions.base import FitOn, Intervention, World
-from engine.networks.network import Network, read_everywhere
+from engine.networks.network import Network, read_everywhere, run_until
 from engine.networks.reading import among, losses_of, state_of
 from engine.sites import Edit, Stage, State, Weights
 
@@ -174,13 +174,8 @@ class LazyReference:
 
     def run(self, state: State, sites: Collection[str], fit_on: FitOn) -> dict[str, Tensor]:
         """The activations of any inputs at these sites."""
-        state, degraded = dict(state), self._networks[fit_on]
-        for stage in self.network.stages:
-            if all(site in state for site in sites):
-                break
-            if stage.site not in state:
-                state[stage.site] = _step(stage, degraded, state, {})
-        return state
+        degraded = self._networks[fit_on]
+        return run_until(self.network.stages, lambda stage, known: _step(stage, degraded, known, {}), state, sites)
 
     def _kept(self, site: str, fit_on: FitOn, name: str, inputs: State) -> Tensor:
         state = self._states.get((fit_on, name), inputs)

@@ -38,7 +38,8 @@ class Dose:
         coefficient: with which the target is reached, or if it is not, with which the effect came nearest to it.
         reached: whether the effect is the target (within `TOLERANCE`).
         effect: with this coefficient.
-        loss_delta: with this coefficient, nats.
+        loss_delta: with this coefficient, nats. Both intervals are those of the coefficient as if it had been given:
+            that it was found on the same items and draws is not in them.
     """
 
     strength: float
@@ -55,13 +56,14 @@ def target_of(experiment: Experiment, lab: Lab) -> float:
     Raises:
         InputError: the intervention has no dose, or no effect.
     """
-    effect = _row(experiment, lab, 0.0, _coefficient(experiment)).effect
-    if effect == 0 or not math.isfinite(effect):
+    row = _row(experiment, lab, 0.0, _coefficient(experiment))
+    if not (row.effect_low > 0 or row.effect_high < 0):
         raise InputError(
-            f"{experiment.intervention.name} must have an effect to be re-dosed to, got {effect:g} on the undegraded "
-            "network; give another intervention or --effect."
+            f"{experiment.intervention.name} must have an effect to be re-dosed to, got {row.effect:g} ("
+            f"{row.effect_low:g} to {row.effect_high:g}) on the undegraded network; give another intervention or "
+            "--effect."
         )
-    return effect
+    return row.effect
 
 
 def redose(experiment: Experiment, lab: Lab, target: float) -> Iterator[Dose]:
@@ -127,6 +129,8 @@ def _search(reach: Callable[[float], float], rungs: list[float]) -> None:
         reach_middle = reach(middle)
         if abs(reach_middle - 1) <= TOLERANCE:
             return
+        if not math.isfinite(reach_middle):
+            return  # the network comes apart before the effect is there
         if reach_middle > 1:
             above, reach_above = middle, reach_middle
         else:

@@ -79,10 +79,11 @@ class Items:
         With one answer to each slot that is the entropy of the targets. With two, expectation–maximisation finds the
         prediction q that minimises the mean of −log(q[target] + q[also]).
         """
-        weight = (self.scored / self.scored.sum(axis=1, keepdims=True) / len(self)).ravel()
-        answers = self.targets.ravel()[:, None]
+        weight = (self.scored / self.scored.sum(axis=1, keepdims=True) / len(self))[self.scored]
+        answers = self.targets[self.scored][:, None]
         if self.also is not None:
-            answers = np.stack([answers[:, 0], self.also.ravel()], axis=1)
+            answers = np.stack([answers[:, 0], self.also[self.scored]], axis=1)
+            assert (answers[:, 0] != answers[:, 1]).all(), "the second answer is another one"
         prediction = np.bincount(answers[:, 0], weight)
         if answers.shape[1] == 1:
             seen = prediction[prediction > 0]

@@ -66,7 +66,8 @@ def _everything(shard: Shard) -> Dataset:
         tokens, inside = shard.tokens[places], openers(shard, starts, SHAPE.context) >= 0
         opened_before = (delimiters(shard)[places] >= 0) & ~inside
         corrupt = np.where(opened_before, tokens, exchanged[places])
-        wanted = inside if closing else ~np.isin(tokens, closers)
+        same_before = np.roll(tokens == corrupt, 1, axis=1)  # what is scored is predicted from the token before it
+        wanted = inside if closing else ~np.isin(tokens, closers) & same_before
         wanted[:, 0] = False
         some = wanted.any(axis=1)
         made = items_where(tokens[some], wanted[some], SLOTS, corrupt[some])

@@ -80,7 +80,11 @@ def _fresh(shard: Shard, starts: Int[np.ndarray, " window"]) -> Items:
     tokens = code_windows.windows(shard, starts, SHAPE.context)
     repeats = code_windows.repeats(tokens)
     wanted = ~repeats.max(axis=2) & (np.arange(SHAPE.context) > 0)
-    return items_where(tokens, wanted, SLOTS, _replaced(shard, starts, tokens, repeats.max(axis=1)))
+    items = items_where(tokens, wanted, SLOTS, tokens)
+    copied_from = repeats.max(axis=1)
+    for row, (read, scored) in enumerate(zip(items.read, items.scored, strict=True)):
+        copied_from[row, read[scored]] = False  # what is scored is predicted from this very token, not from a copy
+    return replace(items, corrupt=_replaced(shard, starts, tokens, copied_from))
 
 
 def _snippets(shard: Shard, starts: Int[np.ndarray, " window"]) -> Items:

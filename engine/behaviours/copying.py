@@ -68,16 +68,19 @@ def _copied(part: int, items: int) -> Items:
 
 
 def _first_copy_replaced(text: induction.Text, part: int) -> Int[np.ndarray, "item pos"]:
-    """The texts with other random tokens in the passage that is repeated later: nothing is left to copy from."""
-    corrupt = text.tokens.copy()
+    """The texts with other random tokens in the first copy of what is repeated: the second has nothing to copy from.
+
+    A short block that comes a third time can still be copied from the second.
+    """
+    corrupt, vocab = text.tokens.copy(), induction.SHAPE.vocab
     for item, (tokens, roles) in enumerate(zip(text.tokens, text.roles, strict=True)):
         rng = np.random.default_rng([DATA_SEED, 4, part, item])
-        fresh = np.flatnonzero(roles == induction.FRESH)
-        until = np.flatnonzero(roles == induction.COPY).min() - 1  # where the repeated passage begins once more
-        first = fresh[fresh < until]
-        corrupt[item, first] = (tokens[first] + rng.integers(1, induction.SHAPE.vocab, len(first))) % (
-            induction.SHAPE.vocab
-        )
+        copied = np.flatnonzero(roles == induction.COPY)
+        second = int(copied[0]) - 1  # where the passage begins once more
+        length = min(len(copied) + 1, second)
+        passage = tokens[second : second + length]
+        first = next(start for start in range(second) if (tokens[start : start + length] == passage).all())
+        corrupt[item, first : first + length] = (passage + rng.integers(1, vocab, length)) % vocab
     return corrupt
 
 

@@ -28,11 +28,11 @@ def classified(
 
 
 def other_of(
-    images: Images, digits: Int[np.ndarray, " item"], own: Int[np.ndarray, " item"]
+    images: Images, digits: Int[np.ndarray, " item"], after: Int[np.ndarray, " item"]
 ) -> Float[np.ndarray, "item pixel"]:
-    """For each item an image of the given digit that is not the item's `own` one (by index): the next there is."""
+    """For each item the next image of the given digit after an index, from the start again where there is none."""
     found = np.empty(len(digits), dtype=np.int64)
-    for item, (digit, index) in enumerate(zip(digits, own, strict=True)):
+    for item, (digit, index) in enumerate(zip(digits, after, strict=True)):
         of_digit = np.flatnonzero(images.digits == digit)
         found[item] = of_digit[np.searchsorted(of_digit, index, side="right") % len(of_digit)]
     return images.pixels[found]

@@ -47,7 +47,6 @@ class Transformer(BaseModel):
             "components": heads + mlps,
             "neurons": neurons,
             "sites": sites.of_transformer(self.layers, mlp=self.d_mlp > 0),
-            "positions": tuple(map(str, range(self.context))),
         }
 
     def neuron_site(self, layer: int) -> str:

@@ -123,25 +123,25 @@ class Induction(Model):
         def handle(title: str, intervention: dict[str, Any], standing: Standing, evidence: str) -> Handle:
             return Handle(title, {"name": "copying"}, intervention, standing, evidence)
 
-        heads = card.groups["heads"]
-        grouped = {head for group in heads.values() for head in group}
+        heads = card.groups.get("heads", {})  # another training run may find fewer kinds
+        rest = sorted(set(card.options("heads")) - {head for group in heads.values() for head in group})
+        looks = {
+            "previous-token": "the previous token is greatest: {}; induction heads look where they have written",
+            "induction": "the token after the last occurrence of this one is greatest: {}",
+        }
+
+        def ablation(kind: str) -> Handle:
+            chosen = heads[kind][:2]
+            scores = ", ".join(f"{head} {{{kind} score of head {head}}}" for head in chosen)
+            return handle(
+                "previous-token heads, mean" if kind == "previous-token" else "two strongest induction heads, mean",
+                {"name": "head-ablation", "heads": chosen},
+                "genuine",
+                f"The heads whose attention to {looks[kind].format(scores)}.",
+            )
+
         return (
-            handle(
-                "previous-token heads, mean",
-                {"name": "head-ablation", "heads": heads["previous-token"]},
-                "genuine",
-                "The heads whose attention to the previous token is greatest: "
-                + ", ".join(f"{head} {{previous-token score of head {head}}}" for head in heads["previous-token"])
-                + "; induction heads look where they have written.",
-            ),
-            handle(
-                "two strongest induction heads, mean",
-                {"name": "head-ablation", "heads": heads["induction"][:2]},
-                "genuine",
-                "The heads whose attention to the token after the last occurrence of this one is greatest: "
-                + ", ".join(f"{head} {{induction score of head {head}}}" for head in heads["induction"][:2])
-                + ".",
-            ),
+            *(ablation(kind) for kind in looks if kind in heads),
             *(
                 handle(
                     vector,
@@ -157,11 +157,14 @@ class Induction(Model):
                 "sham",
                 "A random direction, as long as the first of the fitted vectors.",
             ),
-            handle(
-                "heads in no group, mean",
-                {"name": "head-ablation", "heads": [head for head in card.options("heads") if head not in grouped]},
-                "sham",
-                "As many heads as the others, of those that are in no group (a random draw would mostly hit induction "
-                "heads, which half of all are).",
+            *(
+                handle(
+                    "heads in no group, mean",
+                    {"name": "head-ablation", "heads": chosen},
+                    "sham",
+                    "Heads that are in no group, two at most (of a random draw half would be induction heads).",
+                )
+                for chosen in [rest[:2]]
+                if chosen
             ),
         )

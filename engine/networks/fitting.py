@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
+from threading import Lock
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from engine.networks.network import Network
+from engine.networks.network import Network, run_until
 from engine.networks.reading import losses_of, state_of
 from engine.networks.training import one_thread
 from engine.randomness import normal
-from engine.sites import LOGITS, State
+from engine.sites import LOGITS, Stage, State
 
 if TYPE_CHECKING:
     from engine.behaviours.base import Items
@@ -26,6 +27,9 @@ START: Final = 0.1
 """Size of the random vector to begin with, in units of the activation's root mean square, as is the learning rate."""
 SURE: Final = 0.99
 """A probability is asked for no nearer to 0 or 1: beyond, one would fit for ever."""
+
+FITTING: Final = Lock()
+"""The threads of a sweep all ask for the same fit at once; one of them does it."""
 
 Run = Callable[[State, Collection[str]], State]
 """Computes activations from a state that may already hold some (`Reference.run`)."""
@@ -79,20 +83,19 @@ class Examples:
     items: Items = field(compare=False)
 
 
-@lru_cache(maxsize=32)
 def fit_on_original(network: Network, examples: Examples, goal: Goal) -> Change:
-    """Fits on the network as it is: once, however many points of a sweep ask for it."""
+    """Fits on the network as it is: once, however many points of a sweep ask for it at a time."""
+    with FITTING:
+        return _fit_on_original(network, examples, goal)
 
-    def run(state: State, sites: Collection[str]) -> State:
-        state = dict(state)
-        for stage in network.stages:
-            if all(site in state for site in sites):
-                break
-            if stage.site not in state:
-                state[stage.site] = stage.run(network.weights, state)
-        return state
 
-    return fit(run, examples.items, goal)
+@lru_cache(maxsize=32)
+def _fit_on_original(network: Network, examples: Examples, goal: Goal) -> Change:
+
+    def step(stage: Stage, state: State) -> Tensor:
+        return stage.run(network.weights, state)
+
+    return fit(partial(run_until, network.stages, step), examples.items, goal)
 
 
 def fit(run: Run, examples: Items, goal: Goal) -> Change:
@@ -118,7 +121,7 @@ def fit(run: Run, examples: Items, goal: Goal) -> Change:
             losses = _losses(run(changed, [LOGITS]), items)
             off = _metric(losses.detach(), items) - aim
             optimiser.zero_grad()
-            (uphill * off * losses.mean()).backward()
+            (uphill * off * _item_means(losses, items).mean()).backward()
             optimiser.step()
             schedule.step()
         return Change((unit * shift).detach(), into.detach(), out_of.detach())
@@ -141,12 +144,17 @@ def _as_far_as_read(state: State) -> State:
     return state | {name: state[name][:, :end] for name in ("inputs", "corrupt")}
 
 
-def _losses(state: State, items: Items) -> Float[Tensor, " item"]:
-    """Mean loss of every item."""
-    losses, scored = losses_of(state[LOGITS], items, torch.arange(len(items))), torch.from_numpy(items.scored)
-    return torch.where(scored, losses, 0).sum(1) / scored.sum(1)
+def _losses(state: State, items: Items) -> Float[Tensor, "item slot"]:
+    """The loss in every slot; NaN where nothing is scored."""
+    return losses_of(state[LOGITS], items, torch.arange(len(items)))
 
 
-def _metric(losses: Float[Tensor, " item"], items: Items) -> Float[Tensor, ""]:
-    """The mean of what the behaviour measures."""
-    return losses.mean() if items.metric == "loss" else (-losses).exp().mean()
+def _metric(losses: Float[Tensor, "item slot"], items: Items) -> Float[Tensor, ""]:
+    """The mean over items of what the behaviour measures of one."""
+    read = losses if items.metric == "loss" else (-losses).exp()
+    return _item_means(read, items).mean()
+
+
+def _item_means(values: Float[Tensor, "item slot"], items: Items) -> Float[Tensor, " item"]:
+    scored = torch.from_numpy(items.scored)
+    return torch.where(scored, values, 0).sum(1) / scored.sum(1)

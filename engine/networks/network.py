@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from engine.dials import InputError
 from engine.models.base import Card
-from engine.sites import Stage, Weights
+from engine.sites import Stage, State, Weights
 
 WEIGHTS, CHECKPOINTS, VECTORS = "weights.safetensors", "checkpoints.safetensors", "vectors.safetensors"
 
@@ -82,6 +83,21 @@ def forward(stages: tuple[Stage, ...], weights: Weights, inputs: Tensor, read: T
     state = {"inputs": inputs, "read": read}
     for stage in stages:
         state[stage.site] = stage.run(weights, state)
+    return state
+
+
+def run_until(
+    stages: Sequence[Stage], step: Callable[[Stage, State], Tensor], state: State, sites: Collection[str]
+) -> State:
+    """The state with the activations of these sites; those that are there already are kept, and none is computed that
+    is not needed.
+    """
+    state = dict(state)
+    for stage in stages:
+        if all(site in state for site in sites):
+            break
+        if stage.site not in state:
+            state[stage.site] = step(stage, state)
     return state
 
 

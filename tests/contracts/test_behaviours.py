@@ -47,7 +47,7 @@ def test_more_items_extend_fewer_as_far_as_they_go(variant: type[Behaviour], few
         available = behaviour.available(model)
         for count, data in ((few, some), (many, more)):
             sizes = {len(data.performance), len(data.behaviour)}
-            assert max(sizes) == count if available is None else min(count, available)
+            assert max(sizes) == (count if available is None else min(count, available))
             assert available is not None or sizes == {count}
         for name in SETS:
             one, other = getattr(some, name), getattr(more, name)
@@ -106,6 +106,16 @@ def test_counterparts_differ_and_are_deterministic(variant: type[Behaviour]) -> 
         data = behaviour.data(model, 64)
         for items in (data.behaviour, data.examples):
             assert (items.inputs != items.corrupt).any(axis=1).all()
+
+
+@every_behaviour
+def test_counterparts_of_performance_items_keep_the_token_that_is_read(variant: type[Behaviour]) -> None:
+    """What the network otherwise does must be possible in the counterpart, or patching costs whatever the circuit."""
+    for behaviour, model in specimens(variant):
+        items = behaviour.data(model, 64).performance
+        if behaviour.view == "tokens":
+            kept = np.take_along_axis(items.inputs == items.corrupt, items.read, axis=1)
+            assert kept[items.scored].all()
 
 
 @every_behaviour

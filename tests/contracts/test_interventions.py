@@ -35,8 +35,8 @@ from engine.spec import Experiment
 
 ITEMS = 4
 ROUNDING = 1e-5
-"""By how much sums in another order may move a loss: float32 rounds logits of up to 80 to about 5e-6. In float64 there is
-no difference.
+"""By how much sums in another order may move a loss: float32 rounds logits of up to 80 to about 5e-6. In float64
+there is no difference.
 """
 
 every_intervention = pytest.mark.parametrize(

@@ -128,6 +128,7 @@ def test_chance_with_two_answers_is_the_least_loss_of_a_constant_prediction() ->
     also = np.where(also == targets, (also + 1) % 5, also)
     scored = rng.random((40, 3)) < 0.7
     scored[:, 0] = True
+    targets[~scored] = also[~scored] = 0  # what only fills up the array
     items = Items(np.zeros((40, 2), int), np.zeros((40, 3), int), targets, scored, np.zeros((40, 2), int), also)
     weight = scored / scored.sum(1, keepdims=True) / 40
 

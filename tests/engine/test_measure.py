@@ -207,9 +207,7 @@ def test_edits_of_the_degrader_act_on_the_reference_but_not_on_the_original(tiny
 
 @pytest.mark.parametrize("site", SITES[:-1])
 @pytest.mark.parametrize("world", ["clean", "corrupt"])
-def test_examples_are_read_where_their_answers_are(
-    tiny: Network, tiny_data: Dataset, site: str, world: World
-) -> None:
+def test_examples_are_read_where_their_answers_are(tiny: Network, tiny_data: Dataset, site: str, world: World) -> None:
     items = tiny_data.examples
     inputs = items.inputs if world == "clean" else items.corrupt
     reference = planner.LazyReference(tiny, Degraded(tiny.weights), tiny_data)

@@ -136,7 +136,7 @@ def test_tokens_after_the_last_that_is_read_make_no_difference() -> None:
     later[:, 4:] = 0
     goal = fitting.Goal(site, 1.0, rank=1, examples=24, steps=20, seed=0)
     one, other = (
-        fitting.fit_on_original(network("transformer"), fitting.Examples(name, items), goal)
+        fitting._fit_on_original(network("transformer"), fitting.Examples(name, items), goal)
         for name, items in (("as they are", few), ("changed", replace(few, inputs=later)))
     )
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
@@ -156,7 +156,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[fitting.Goal]:
         return fit(run, examples, goal)
 
     monkeypatch.setattr(fitting, "fit", counted)
-    fitting.fit_on_original.cache_clear()
+    fitting._fit_on_original.cache_clear()
     return done
 
 
@@ -187,7 +187,7 @@ def test_the_seed_decides_everything(kind: str) -> None:
     site = SHAPES[kind].parts["sites"][-1]
     changes = []
     for seed, threads in ((0, 1), (0, 2), (1, 1)):
-        fitting.fit_on_original.cache_clear()
+        fitting._fit_on_original.cache_clear()
         torch.set_num_threads(threads)
         try:
             torch.rand(1)

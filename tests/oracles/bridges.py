@@ -84,8 +84,10 @@ def cached(oracle: TransformerBridge, inputs: np.ndarray) -> Any:
 def item_losses(oracle: TransformerBridge, items: Items, hooks: list[Hook]) -> np.ndarray:
     """Mean loss of every item, nats, from the logits at every position."""
     with torch.no_grad():
-        logits = oracle.run_with_hooks(torch.from_numpy(items.inputs), fwd_hooks=hooks)
-    log_probabilities = logits.double().log_softmax(-1).numpy()
+        logits = oracle.run_with_hooks(torch.from_numpy(items.inputs), fwd_hooks=hooks).double()
+    classes = list(range(logits.shape[-1]) if items.among is None else items.among)
+    log_probabilities = torch.full_like(logits, torch.nan)
+    log_probabilities[..., classes] = logits[..., classes].log_softmax(-1)
     return np.array(
         [
             np.mean([-log_probabilities[item, items.read[item, slot], items.targets[item, slot]] for slot in slots])
@@ -110,3 +112,19 @@ def agree(
         if given:
             untouched = item_losses(oracle, items, [])
             assert np.abs(found - untouched).max() > 1e-3, "the hooks were there and did something"
+
+
+def by_layer(heads: tuple[str, ...]) -> dict[int, list[int]]:
+    """Heads by number, in the layers that they are in."""
+    found: dict[int, list[int]] = {}
+    for head in heads:
+        layer, index = map(int, head.split("."))
+        found.setdefault(layer, []).append(index)
+    return found
+
+
+def put(z: Tensor, hook: object, heads: list[int], value: Tensor) -> Tensor:
+    """A hook: replaces what some heads put out."""
+    z = z.clone()
+    z[:, :, heads] = value
+    return z

@@ -6,9 +6,8 @@ from functools import partial
 
 import pytest
 import torch
-from bridges import Hook, agree, cached, carry
+from bridges import Hook, agree, by_layer, cached, carry, put
 from safetensors.torch import load_file
-from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from engine.behaviours.base import Dataset
@@ -31,8 +30,8 @@ def test_zero_ablation_agrees(
     network: Network, degraded: Degraded, oracle: TransformerBridge, data: Dataset, where: str
 ) -> None:
     hooks: list[Hook] = [
-        (f"blocks.{layer}.attn.hook_z", partial(_put, heads=heads, value=torch.zeros(len(heads), 16)))
-        for layer, heads in _by_layer(HEADS[where]).items()
+        (f"blocks.{layer}.attn.hook_z", partial(put, heads=heads, value=torch.zeros(len(heads), 16)))
+        for layer, heads in by_layer(HEADS[where]).items()
     ]
     agree(network, degraded, oracle, data, HeadAblation(heads=HEADS[where], value="zero"), hooks)
 
@@ -47,9 +46,9 @@ def test_mean_ablation_agrees(
     cache = cached(oracle, data.reference)
     carry(degraded.weights, oracle)
     hooks: list[Hook] = []
-    for layer, heads in _by_layer(HEADS[where]).items():
+    for layer, heads in by_layer(HEADS[where]).items():
         site = f"blocks.{layer}.attn.hook_z"
-        hooks.append((site, partial(_put, heads=heads, value=cache[site].mean((0, 1))[heads])))
+        hooks.append((site, partial(put, heads=heads, value=cache[site].mean((0, 1))[heads])))
     agree(network, degraded, oracle, data, HeadAblation(heads=HEADS[where], value="mean", fit_on=fit_on), hooks)
 
 
@@ -60,17 +59,3 @@ def test_steering_agrees(
     vector = load_file(network.folder / "vectors.safetensors")[VECTORS[layer]]
     hooks: list[Hook] = [(f"blocks.{layer}.hook_resid_post", lambda resid, hook: resid - 0.7 * vector)]
     agree(network, degraded, oracle, data, Steering(vector=VECTORS[layer], coefficient=-0.7), hooks)
-
-
-def _by_layer(heads: tuple[str, ...]) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
-    for head in heads:
-        layer, index = map(int, head.split("."))
-        found.setdefault(layer, []).append(index)
-    return found
-
-
-def _put(z: Tensor, hook: object, heads: list[int], value: Tensor) -> Tensor:
-    z = z.clone()
-    z[:, :, heads] = value
-    return z

@@ -9,7 +9,7 @@ from typing import Literal, cast
 import numpy as np
 import pytest
 import torch
-from lens import Hook, agree, bridge_to, by_layer, carry, item_losses, put
+from bridges import Hook, agree, bridge_of, by_layer, carry, item_losses, put
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
@@ -21,6 +21,7 @@ from engine.degraders.weight_noise import WeightNoise
 from engine.interventions.activation_patching import ActivationPatching
 from engine.interventions.head_ablation import HeadAblation
 from engine.measure import measure
+from engine.models.architectures import Transformer
 from engine.models.code_lm import CodeLm
 from engine.networks.network import Network
 
@@ -46,7 +47,9 @@ def code() -> Network:
 @pytest.fixture(scope="module")
 def bridge(code: Network) -> TransformerBridge:
     """A network of the same shape in TransformerLens, still with random weights."""
-    return bridge_to(code)
+    shape = code.card.architecture
+    assert isinstance(shape, Transformer)
+    return bridge_of(shape)
 
 
 @pytest.fixture(params=["trained", "checkpoint", "noised"])
