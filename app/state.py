@@ -45,6 +45,7 @@ def choose_experiment() -> tuple[Experiment, list[str]]:
             name: kind for name, kind in discovery.find("interventions").items() if kind.is_compatible(card)
         }
         form["behaviour"] = _variant(panel, "behaviour", behaviours, card, begin["behaviour"])
+        begin = _for_behaviour(form["behaviour"], model, card, begin)
         form["degrader"] = _variant(panel, "degrader", degraders, card, begin["degrader"])
         form["intervention"] = _variant(panel, "intervention", interventions, card, begin["intervention"])
         standing = st.container()
@@ -112,6 +113,17 @@ def _beginning(model: Model, card: Card, preset: Mapping[str, Any]) -> Mapping[s
         "behaviour": handle.behaviour if handle else "",
         "intervention": handle.intervention if handle else "",
     }
+
+
+def _for_behaviour(chosen: Mapping[str, Any], model: Model, card: Card, begin: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What to begin with on the chosen behaviour: its first handle, unless it is the behaviour that one began with."""
+    start = begin["behaviour"]
+    if chosen["name"] == (start if isinstance(start, str) else start.get("name")):
+        return begin
+    behaviour = read_variant(chosen, "behaviours")
+    handles = (each for each in model.handles(card) if read_variant(each.behaviour, "behaviours") == behaviour)
+    handle = next(handles, None)
+    return {**begin, "intervention": handle.intervention} if handle else begin
 
 
 def _standing(experiment: Experiment) -> str:

@@ -145,8 +145,11 @@ class Experiment(BaseModel):
     def _checked(self) -> Self:
         card = self.card
         if not self.behaviour.is_compatible(self.model):
+            every = discovery.find("behaviours").items()
+            known = ", ".join(name for name, kind in every if kind.is_compatible(self.model))
             raise InputError(
-                f"behaviour {self.behaviour.name} does not exist in model {self.model.name}; choose another."
+                f"behaviour of model {self.model.title} must be one of {known}, got {self.behaviour.name}; choose "
+                "another or another network of the model."
             )
         _check_options(self.behaviour, card)
         for variant in (self.degrader, self.intervention):

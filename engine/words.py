@@ -6,7 +6,7 @@ import math
 from typing import Literal, NamedTuple
 
 from engine.degraders.base import Axis
-from engine.regime import Analysis, Row
+from engine.regime import Analysis, Row, State
 from engine.spec import Experiment
 
 Tone = Literal["clean", "entangled", "lost", "broken", "unresolved", "pending"]
@@ -21,6 +21,15 @@ TONES: dict[str, Tone] = {
     "unresolved": "unresolved",
     "pending": "pending",
 }
+
+
+DECIDED_BY: dict[str, State] = {
+    "never clean": "entangled",
+    "unmasked": "entangled",
+    "potency lost": "effect lost",
+    "unresolved": "unresolved",
+}
+"""The state of the strengths on which a verdict without a clean regime rests."""
 
 
 class Answer(NamedTuple):
@@ -53,7 +62,7 @@ def answer(experiment: Experiment, analysis: Analysis, finished: bool) -> Answer
     subject = experiment.intervention.describe()
     headline = _headline(name, subject, experiment, analysis)
     if not verdict.regime:
-        return Answer(name, TONES[name], headline, _why(experiment, rows))
+        return Answer(name, TONES[name], headline, _why(name, experiment, rows))
     detail = _at_regime(experiment, analysis) + _elsewhere(experiment, analysis) + _confirmed(experiment, analysis)
     if analysis.confirmed is False:
         return Answer(name, "unresolved", f"{headline} This is not confirmed.", detail)
@@ -82,7 +91,10 @@ def _headline(name: str, subject: str, experiment: Experiment, analysis: Analysi
         case "becomes clean":
             return f"{subject} becomes clean {where}."
         case "unmasked":
-            return f"{subject} is unmasked: it looks clean undegraded and is entangled once the network is degraded."
+            first = next(row for row in rows if row.state == "entangled")
+            looks = f"clean {where}" if regime else "clean undegraded"
+            where_not = place(experiment, first.strength)
+            return f"{subject} is unmasked: it looks {looks} and is entangled further on, first at {where_not}."
         case "never clean":
             return f"{subject} is never clean: it changes the loss beyond the margin wherever the network works."
         case "potency lost":
@@ -92,6 +104,8 @@ def _headline(name: str, subject: str, experiment: Experiment, analysis: Analysi
     if math.isnan(rows[0].retention) and not math.isnan(rows[0].effect):
         return f"{subject} has no effect to retain: undegraded it is not distinguishable from zero."
     undecided = sum(row.state == "unresolved" for row in rows)
+    if regime:
+        return f"{subject} is clean {where}, but the curve is unresolved: {undecided} of {len(rows)} strengths are."
     return f"Unresolved: no strength is shown to be clean, and {undecided} of {len(rows)} could be."
 
 
@@ -123,11 +137,11 @@ def _elsewhere(experiment: Experiment, analysis: Analysis) -> str:
     return f" Clean elsewhere, too, at {axis.name} {', '.join(labels)}."
 
 
-def _why(experiment: Experiment, rows: tuple[Row, ...]) -> str:
-    """The reason of the strength that comes nearest to being clean."""
-    working = tuple(row for row in rows if row.state != "broken") or rows
-    undecided = [row for row in working if row.state == "unresolved"]
-    nearest = min(undecided or working, key=lambda row: abs(row.loss_delta))
+def _why(name: str, experiment: Experiment, rows: tuple[Row, ...]) -> str:
+    """The reason of the strength that comes nearest to being clean, among those that decide the verdict."""
+    working = [row for row in rows if row.state != "broken"] or list(rows)
+    deciding = [row for row in working if row.state == DECIDED_BY.get(name)]
+    nearest = min(deciding or working, key=lambda row: abs(row.loss_delta))
     return f"{_sentence(place(experiment, nearest.strength))}: {nearest.reason}"
 
 

@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def _interventions(card: Card) -> dict[str, Form]:
-    previous, induction = card.head_groups["previous-token"], card.head_groups["induction"][:2]
+    previous, induction = card.groups["heads"]["previous-token"], card.groups["heads"]["induction"][:2]
     vectors = {f"{vector} (spurious)": {"name": "steering", "vector": vector} for vector in card.vectors}
     return {
         "previous-token heads, mean": {"name": "head-ablation", "heads": previous},

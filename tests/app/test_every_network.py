@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fakes import is_one_sentence
-from pages import controls, drawn, opened, shown, texts
+from opening import controls, drawn, opened, shown, texts
 from streamlit.testing.v1 import AppTest
 
 from app import jobs

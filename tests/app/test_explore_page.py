@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import pytest
 from fakes import Workers, is_one_sentence, row
-from pages import controls, drawn, opened, page, shown, texts
+from opening import controls, drawn, opened, page, shown, texts
 from streamlit.testing.v1 import AppTest
 
 from app import jobs, serve

@@ -40,7 +40,12 @@ CURVES: dict[str, list[tuple[VerdictName, list[dict[str, float]]]]] = {
     "never clean": [("never clean", [ENTANGLED, ENTANGLED, BROKEN]), ("never clean", [{"delta": -0.3}] * 2)],
     "potency lost": [("potency lost", [ENTANGLED, ENTANGLED, LOST]), ("potency lost", [{}, LOST])],
     "saturated": [("saturated", [ENTANGLED, BROKEN, BROKEN]), ("saturated", [{}, NOT_A_NUMBER])],
-    "unresolved": [("unresolved", [ENTANGLED, OPEN]), ("unresolved", [{}, OPEN]), ("unresolved", [OPEN, OPEN, BROKEN])],
+    "unresolved": [
+        ("unresolved", [{}, {}, OPEN]),
+        ("unresolved", [ENTANGLED, OPEN]),
+        ("unresolved", [{}, OPEN]),
+        ("unresolved", [OPEN, OPEN, BROKEN]),
+    ],
     "pending": [("pending", []), ("pending", [{}])],
 }
 
@@ -170,3 +175,29 @@ def test_an_answer_needs_no_finite_numbers(experiment: Make) -> None:
     readable(answer(asked, analysis, True))
     nothing = Analysis((), verdict((), math.nan), math.nan)
     assert answer(asked, nothing, False) == PENDING
+
+
+def told(experiment: Make, curve: list[dict[str, float]]) -> Answer:
+    """What is said of a curve that is measured in full."""
+    asked = experiment(strengths=[0.1 * k for k in range(1, len(curve))])
+    return answer(asked, analyse(points_of(curve, asked.sweep_strengths), CRITERIA), finished=True)
+
+
+def test_a_regime_is_told_though_the_curve_is_unresolved(experiment: Make) -> None:
+    said = told(experiment, [{}, {}, {}, OPEN])
+    assert said.name == "unresolved"
+    assert "is clean from noise 0 to noise 0.2 (" in said.headline
+    assert "1 of 4 strengths" in said.headline
+    assert "no strength" not in said.headline
+
+
+def test_the_reason_is_that_of_a_strength_that_decides(experiment: Make) -> None:
+    never = told(experiment, [ENTANGLED, ENTANGLED, LOST | {"delta": 0.2}])
+    assert never.name == "never clean"
+    assert "raises the loss" in never.detail, "not that the effect is lost at noise 0.2"
+
+
+def test_unmasked_says_where_it_is_found_out(experiment: Make) -> None:
+    said = told(experiment, [{}, {}, ENTANGLED])
+    assert "looks clean from noise 0 to noise 0.1 (" in said.headline
+    assert said.headline.endswith("entangled further on, first at noise 0.2.")
