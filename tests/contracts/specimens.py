@@ -35,11 +35,10 @@ MANY = 6
 
 @cache
 def models() -> tuple[Model, ...]:
-    """Every network that is shipped; the one that is quick to run comes first."""
+    """Every network that is shipped; the one that most tests know comes first, then the small ones."""
     every = [model for variant in discovery.find("models").values() for model in variant.every()]
-    return tuple(
-        sorted((model for model in every if model.folder.is_dir()), key=lambda model: model.name != "induction")
-    )
+    shipped = [model for model in every if model.folder.is_dir()]
+    return tuple(sorted(shipped, key=lambda each: (each.name != "induction", each.card().metrics["parameters"])))
 
 
 def one_of_each() -> tuple[Model, ...]:
