@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engine.models.base import Model
 
 REFERENCE_ITEMS = 64
-EXAMPLES = 128
+EXAMPLES = 64
 SLOTS = 24
 DATA_SEED = 7
 BATCH = 256
