@@ -25,7 +25,7 @@ from engine import discovery
 from engine.behaviours.base import Dataset
 from engine.degraders.base import Degraded
 from engine.degraders.weight_noise import WeightNoise
-from engine.dials import InputError
+from engine.dials import InputError, dials_of
 from engine.interventions.base import Intervention
 from engine.interventions.identity import Identity
 from engine.measure import Losses, measure
@@ -48,10 +48,16 @@ def specimens(variant: type[Intervention]) -> Iterator[tuple[Intervention, Model
     """The intervention with all its variations on its own model, and with its defaults on every other that it fits."""
     at_home = home("interventions", variant)
     for specimen in variations(variant, at_home.card()):
-        yield specimen, at_home
+        yield brief(specimen), at_home
     for model in one_of_each():
         if model != at_home and variant.is_compatible(model.card()):
-            yield usual(variant, model.card()), model
+            yield brief(usual(variant, model.card())), model
+
+
+def brief(intervention: Intervention) -> Intervention:
+    """The intervention, and if it is fitted in steps, in as few as it allows: how good a fit is, is no contract."""
+    steps = next((dial.low for dial in dials_of(type(intervention)) if dial.name == "steps"), None)
+    return intervention if steps is None else intervention.model_copy(update={"steps": int(steps)})
 
 
 def degraded(model: Model) -> Degraded:
