@@ -124,8 +124,8 @@ def test_resampled_is_what_the_same_parts_do_in_the_same_place_of_one_other_inpu
     for item, activation in enumerate(instead):
         places = items.read[item] if network(kind).stage(site).slots else np.arange(len(activation))
         same = [donor for donor, other in enumerate(others) if torch.equal(other[places], activation)]
-        assert len(same) == 1
-        donors |= set(same)
+        assert same, "it is what one of the other inputs has there"
+        donors |= set(same) if len(same) == 1 else set()  # parts that are dead on several inputs tell nothing
     assert len(donors) > 1, "items have different inputs"
 
 
