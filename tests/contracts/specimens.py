@@ -90,6 +90,7 @@ def variations(variant: type[Variant], card: Card) -> Iterator[Any]:
 
 def experiment_form(kind: Kind, variant: Variant, model: Model) -> dict[str, Any]:
     """The JSON form of an experiment that has the variant in its place."""
+    model = variant if isinstance(variant, Model) else model
     form: dict[str, Any] = {"model": model.to_json(), "items": 4}
     for other in KINDS[1:]:
         fitting = next(each for each in discovery.find(other).values() if _fits(other, each, model))
