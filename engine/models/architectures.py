@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -59,14 +60,17 @@ class Transformer(BaseModel):
         return sites.resid_post((self.layers - 1) // 2)
 
 
-class Perceptron(BaseModel):
-    """A feed-forward network of fully connected hidden layers with ReLU."""
+class FeedForward(BaseModel):
+    """What feed-forward networks share: hidden layers of so many neurons each, and no positions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    inputs: int
-    hidden: tuple[int, ...]
     outputs: int
+
+    @property
+    @abstractmethod
+    def widths(self) -> tuple[int, ...]:
+        """Neurons of each hidden layer."""
 
     @property
     def classes(self) -> int:
@@ -76,7 +80,11 @@ class Perceptron(BaseModel):
     @property
     def parts(self) -> dict[str, tuple[str, ...]]:
         """The names of what interventions can be pointed at, by kind."""
-        return _feed_forward_parts(self.hidden)
+        layers = enumerate(self.widths)
+        return {
+            "neurons": tuple(f"{layer}.{neuron}" for layer, width in layers for neuron in range(width)),
+            "sites": tuple(map(sites.hidden, range(len(self.widths)))),
+        }
 
     def neuron_site(self, layer: int) -> str:
         """Where the neurons of a layer put out what they compute."""
@@ -85,49 +93,37 @@ class Perceptron(BaseModel):
     @property
     def usual_site(self) -> str:
         """Where one begins to read or steer: the last hidden layer."""
-        return sites.hidden(len(self.hidden) - 1)
+        return sites.hidden(len(self.widths) - 1)
 
 
-class Convolution(BaseModel):
-    """A feed-forward network of 3×3 convolutions with ReLU, each of which halves the image's sides but the first; the
-    logits are read from the last one's mean over pixels.
+class Perceptron(FeedForward):
+    """Fully connected hidden layers with ReLU."""
+
+    inputs: int
+    hidden: tuple[int, ...]
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Neurons of each hidden layer."""
+        return self.hidden
+
+
+class Convolution(FeedForward):
+    """3×3 convolutions with ReLU, each of which halves the image's sides but the first; the logits are read from the
+    last one's mean over pixels.
 
     Attributes:
         side: height and width of the image, in pixels.
         channels: of each hidden layer; a neuron is a channel.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     side: int
     channels: tuple[int, ...]
-    outputs: int
 
     @property
-    def classes(self) -> int:
-        """Number of logits."""
-        return self.outputs
-
-    @property
-    def parts(self) -> dict[str, tuple[str, ...]]:
-        """The names of what interventions can be pointed at, by kind."""
-        return _feed_forward_parts(self.channels)
-
-    def neuron_site(self, layer: int) -> str:
-        """Where the channels of a layer put out what they compute."""
-        return sites.hidden(layer)
-
-    @property
-    def usual_site(self) -> str:
-        """Where one begins to read or steer: the last hidden layer."""
-        return sites.hidden(len(self.channels) - 1)
+    def widths(self) -> tuple[int, ...]:
+        """Channels of each hidden layer."""
+        return self.channels
 
 
 Architecture = Transformer | Perceptron | Convolution
-
-
-def _feed_forward_parts(widths: tuple[int, ...]) -> dict[str, tuple[str, ...]]:
-    return {
-        "neurons": tuple(f"{layer}.{neuron}" for layer, width in enumerate(widths) for neuron in range(width)),
-        "sites": tuple(map(sites.hidden, range(len(widths)))),
-    }

@@ -19,7 +19,7 @@ from engine.dials import InputError
 from engine.interventions.steering import Steering
 from engine.lab import Lab
 from engine.measure import EXAMPLES, Losses
-from engine.redosing import LADDER, MOST_STEPS, TOLERANCE, Dose, redose, target_of
+from engine.redosing import LADDER, MOST_STEPS, TOLERANCE, Dose, _search, redose, target_of
 from engine.spec import Experiment
 from engine.store import Store
 
@@ -242,3 +242,16 @@ def test_the_command_refuses_in_one_sentence(
     assert told.out == ""
     assert told.err.startswith("regimescope: head-ablation has no dial")
     assert told.err.count("\n") == 1
+
+
+def test_no_dose_is_asked_for_beyond_an_effect_that_is_no_number() -> None:
+    asked: list[float] = []
+
+    def reach(coefficient: float) -> float:
+        asked.append(coefficient)
+        return {1.0: 0.5, 2.0: 2.0}.get(coefficient, math.nan)
+
+    _search(reach, [1.0, 2.0])
+    assert asked[:2] == [1.0, 2.0]
+    assert len(asked) == 3
+    assert 1 < asked[2] < 2
