@@ -14,9 +14,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from engine.behaviours.base import Dataset, Items
+from engine.behaviours.base import Dataset
 from engine.degraders.base import Degraded
 from engine.interventions.base import FitOn, Intervention, World
+from engine.items import Items
 from engine.networks.network import Network, read_everywhere, run_until
 from engine.networks.reading import among, losses_of, state_of
 from engine.sites import Edit, Stage, State, Weights

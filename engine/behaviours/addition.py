@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 import numpy as np
 
-from engine.behaviours.base import Behaviour, Dataset, Items
+from engine.behaviours.base import Behaviour, Dataset
+from engine.items import Items
 from engine.models.modular_addition import ModularAddition, answers, pairs
 from engine.randomness import generator
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, final
 
 import numpy as np
 
-from engine.behaviours.base import Behaviour, Dataset, Items, items_where
+from engine.behaviours.base import Behaviour, Dataset
 from engine.dials import choice
+from engine.items import Items, items_where
 from engine.models.code_lm import SHAPE, CodeLm
 from engine.networks import code_windows
 from engine.networks.code_structure import Name, names_within

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 import numpy as np
 
-from engine.behaviours.base import Behaviour, Dataset, Items, items_where
+from engine.behaviours.base import Behaviour, Dataset
+from engine.items import Items, items_where
 from engine.models import induction
 
 if TYPE_CHECKING:

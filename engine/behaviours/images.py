@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.behaviours.base import Items, Metric
+from engine.items import Items, Metric
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

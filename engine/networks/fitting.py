@@ -20,7 +20,7 @@ from engine.randomness import normal
 from engine.sites import LOGITS, Stage, State
 
 if TYPE_CHECKING:
-    from engine.behaviours.base import Items
+    from engine.items import Items
 
 LEARNING_RATE: Final = 0.03
 START: Final = 0.1

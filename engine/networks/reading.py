@@ -13,7 +13,7 @@ from torch import Tensor
 from engine.sites import State
 
 if TYPE_CHECKING:
-    from engine.behaviours.base import Items
+    from engine.items import Items
 
 
 def state_of(items: Items) -> State:

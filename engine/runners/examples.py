@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from engine.behaviours.base import Items
+from engine.items import Items
 from engine.measure import EXAMPLES, SHOWN_CLASSES, Losses
 from engine.spec import Experiment
 from engine.sweep import Sweep

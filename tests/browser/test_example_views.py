@@ -136,7 +136,7 @@ def test_what_is_not_measured_is_not_claimed(page: Page, show: Show) -> None:
 
 def test_a_target_that_is_no_token_of_the_text_stands_after_it(page: Page, show: Show) -> None:
     show([tokens()], [{"degraded": [None, None, None, 0.1]}], [{"degraded": [None] * 3 + [1.0], "intervened": None}])
-    assert page.locator(".rs-scored").all_inner_texts() == ["12\n12\n12"]
+    assert page.locator(".rs-scored span").all_text_contents() == ["12"] * 3
     assert labels(page, ".rs-scored span") == [
         "12 (original): 0.10 nats",
         "12 (degraded): 1.00 nats",

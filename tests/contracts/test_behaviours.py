@@ -10,7 +10,8 @@ import pytest
 from specimens import is_one_sentence, models, variations
 
 from engine import discovery
-from engine.behaviours.base import Behaviour, Items
+from engine.behaviours.base import Behaviour
+from engine.items import Items
 from engine.models.architectures import Transformer
 from engine.models.base import Model
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from tiny_networks import SHAPES, TRANSFORMER, alike, data, measured, network, noised, reference, run, with_inputs
 
-from engine.behaviours.base import Dataset, Items
+from engine.behaviours.base import Dataset
 from engine.degraders.base import Degraded
 from engine.interventions.base import FitOn
 from engine.interventions.circuit import Circuit
 from engine.interventions.head_ablation import HeadAblation
 from engine.interventions.mlp_ablation import MlpAblation
+from engine.items import Items
 from engine.measure import measure
 from engine.networks.network import Network
 

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from engine.behaviours.base import Dataset, Items
+from engine.behaviours.base import Dataset
 from engine.behaviours.closing import OTHER, Closing
 from engine.behaviours.code_copying import CodeCopying
+from engine.items import Items
 from engine.models.code_lm import SHAPE, CodeLm
 from engine.networks import code_structure, code_windows
 from engine.networks.code_structure import CLOSERS

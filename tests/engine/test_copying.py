@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from engine.behaviours.base import Items, items_where
 from engine.behaviours.copying import SLOTS, Copying
+from engine.items import Items, items_where
 from engine.models import induction
 from engine.models.induction import CHAIN, COPY, FRESH, Induction
 

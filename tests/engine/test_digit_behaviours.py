@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.behaviours.base import Dataset, Items
+from engine.behaviours.base import Dataset
 from engine.behaviours.context_steering import ContextSteering
 from engine.behaviours.digit_steering import DigitSteering
 from engine.behaviours.exceptions import MemorisedExceptions
+from engine.items import Items
 from engine.models import handwriting, planted
 from engine.models.digits import Digits, exceptions
 from engine.models.induction import Induction

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from engine import discovery
-from engine.behaviours.base import Behaviour, Items
+from engine.behaviours.base import Behaviour
+from engine.items import Items
 from engine.measure import EXAMPLES, SHOWN_CLASSES, Losses
 from engine.models.base import Model
 from engine.runners.examples import SHOWN, described, measured

@@ -16,11 +16,12 @@ from torch import Tensor
 
 from engine import measure as planner
 from engine import sites
-from engine.behaviours.base import Dataset, Items
+from engine.behaviours.base import Dataset
 from engine.degraders.base import Degraded
 from engine.interventions.base import FitOn, Intervention, Reference, World
 from engine.interventions.head_ablation import HeadAblation
 from engine.interventions.identity import Identity
+from engine.items import Items
 from engine.measure import Losses, measure
 from engine.models.architectures import Transformer
 from engine.models.base import Card

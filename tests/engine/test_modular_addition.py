@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from engine.behaviours.addition import Addition
-from engine.behaviours.base import Items
 from engine.behaviours.steered_sum import SteeredSum
 from engine.degraders.base import Degraded
 from engine.interventions.fourier import Fourier
 from engine.interventions.frequency_rotation import FrequencyRotation
 from engine.interventions.identity import Identity
+from engine.items import Items
 from engine.measure import measure
 from engine.models.modular_addition import SHIFT, ModularAddition, pairs
 from engine.networks.fourier import shares

@@ -10,10 +10,11 @@ import torch
 from tiny_networks import SHAPES, TRANSFORMER, alike, data, measured, network, noised, reference, run, with_inputs
 
 from engine import sites
-from engine.behaviours.base import Dataset, Items
+from engine.behaviours.base import Dataset
 from engine.degraders.base import Degraded
 from engine.interventions.activation_patching import ActivationPatching
 from engine.interventions.base import FitOn
+from engine.items import Items
 from engine.measure import Losses, measure
 from engine.networks.reading import state_of
 

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.behaviours.base import Dataset, Items
+from engine.behaviours.base import Dataset
 from engine.degraders.base import Degraded
 from engine.interventions.base import Intervention
+from engine.items import Items
 from engine.measure import LazyReference, Losses, measure
 from engine.models.architectures import Architecture, Convolution, Perceptron, Transformer
 from engine.models.induction import Induction

@@ -12,8 +12,9 @@ from transformer_lens.config import TransformerBridgeConfig
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.sources import boot_native
 
-from engine.behaviours.base import Dataset, Items
+from engine.behaviours.base import Dataset
 from engine.degraders.base import Degraded
+from engine.items import Items
 from engine.measure import measure
 from engine.models.architectures import Transformer
 from engine.networks.network import Network

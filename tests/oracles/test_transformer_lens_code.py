@@ -13,13 +13,14 @@ from bridges import Hook, agree, bridge_of, by_layer, carry, item_losses, put
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from engine.behaviours.base import Behaviour, Dataset, Items
+from engine.behaviours.base import Behaviour, Dataset
 from engine.behaviours.closing import Closing
 from engine.behaviours.code_copying import CodeCopying
 from engine.degraders.base import Degraded
 from engine.degraders.weight_noise import WeightNoise
 from engine.interventions.activation_patching import ActivationPatching
 from engine.interventions.head_ablation import HeadAblation
+from engine.items import Items
 from engine.measure import measure
 from engine.models.architectures import Transformer
 from engine.models.code_lm import CodeLm

@@ -13,7 +13,7 @@ from bridges import Hook, agree, bridge_of, cached, carry
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from engine.behaviours.base import Dataset, Items
+from engine.behaviours.base import Dataset
 from engine.degraders.base import Degraded
 from engine.interventions.activation_patching import ActivationPatching
 from engine.interventions.base import FitOn
@@ -23,6 +23,7 @@ from engine.interventions.mean_difference import MeanDifference
 from engine.interventions.mlp_ablation import MlpAblation
 from engine.interventions.neuron_ablation import NeuronAblation
 from engine.interventions.vector_ablation import VectorAblation
+from engine.items import Items
 from engine.models.architectures import Transformer
 from engine.models.induction import Induction
 from engine.networks import transformer
