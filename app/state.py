@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.controls import Change, Panel
 from engine import discovery
+from engine.degraders.base import Degrader
 from engine.dials import InputError, Variant, dial_of
 from engine.models.base import Card, Model
 from engine.spec import Experiment, presets, read_variant
@@ -49,9 +50,10 @@ def choose_experiment() -> tuple[Experiment, list[str]]:
         form["degrader"] = _variant(panel, "degrader", degraders, card, begin["degrader"])
         form["intervention"] = _variant(panel, "intervention", interventions, card, begin["intervention"])
         standing = st.container()
-        random = degraders[form["degrader"]["name"]].random
+        degrader = read_variant(form["degrader"], "degraders")
+        assert isinstance(degrader, Degrader)
         with st.expander("Sampling and verdict"):
-            many = _sampling(panel, form, card, begin, random)
+            many = _sampling(panel, form, card, begin, degrader.random)
     panel.finish()
     experiment = Experiment.read(form)
     if experiment.items < form["items"]:

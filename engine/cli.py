@@ -20,6 +20,7 @@ from engine.regime import Analysis
 from engine.spec import Experiment, presets
 
 if TYPE_CHECKING:
+    from engine.degraders.base import Degrader
     from engine.redosing import Dose
 
 INTERRUPTED = 130
@@ -192,10 +193,19 @@ def catalogue() -> dict[str, Any]:
         for name, variant in discovery.find(kind).items():
             entry = {"name": name, "help": variant.summary, "parameters": [d.model_dump() for d in dials_of(variant)]}
             if kind == "degraders":
-                entry |= {"strength": variant.strength.model_dump(), "random": variant.random}
+                usual = _usual(variant)
+                entry |= {"strength": usual.strength.model_dump(), "random": usual.random}
             listed[kind].append(entry)
     listed["presets"] = [{"name": name, **preset} for name, preset in presets().items()]
     return listed
+
+
+def _usual(degrader: type[Degrader]) -> Degrader:
+    """A degrader with its defaults. Which parts of a model it goes for, if it has to be told, makes no difference to
+    its dial.
+    """
+    known = all(not field.is_required() for field in degrader.model_fields.values())
+    return degrader() if known else degrader.model_construct()
 
 
 def _list(arguments: argparse.Namespace) -> None:

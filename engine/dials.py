@@ -1,13 +1,13 @@
 """Declared parameters: the one place that says a parameter's range, default, scale, unit and help.
 
 A *variant* (a model, behaviour, degrader or intervention) is a frozen pydantic model whose fields are made by `dial`,
-`choice`, `options` or `flag`. Validation, the widget, the cache key, the JSON form and the reference all read the same
+`choice`, `options` or `parts`. Validation, the widget, the cache key, the JSON form and the reference all read the same
 declaration; pydantic does the validation and the JSON, and this file adds what a dial needs beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -44,7 +44,7 @@ class Dial(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    kind: Literal["number", "integer", "choice", "options"]
+    kind: Literal["number", "integer", "choice", "options", "parts"]
     default: Any = None
     help: str
     low: float | None = None
@@ -63,6 +63,8 @@ class Dial(BaseModel):
             return f"among the model's {self.of}" if self.several else f"one of the model's {self.of}"
         if self.kind == "choice":
             return f"one of {', '.join(self.choices)}"
+        if self.kind == "parts":
+            return f"a row of {self.of}, each with a strength, one of them without"
         return f"between {self.low:.10g} and {self.high:.10g}"
 
 
@@ -94,6 +96,11 @@ def options(*, of: str, help: str) -> Any:
     return Field(description=help, json_schema_extra={"of": of})
 
 
+def parts(default: Sequence[Mapping[str, Any]], *, of: str, help: str) -> Any:
+    """Declares a row of variants of a kind, each with a strength; that of the one that is swept is none."""
+    return Field(default=tuple(default), validate_default=True, description=help, json_schema_extra={"parts": of})
+
+
 def dials_of(variant: type[Variant]) -> tuple[Dial, ...]:
     """The declared parameters of a variant, in order."""
     return tuple(dial_of(variant, name) for name in variant.model_fields)
@@ -107,13 +114,15 @@ def dial_of(declaring: type[BaseModel], name: str) -> Dial:
     if "of" in extra:
         return Dial(kind="options", of=extra["of"], several=get_origin(field.annotation) is tuple, **common)
     common["default"] = field.default
+    if "parts" in extra:
+        return Dial(kind="parts", of=extra["parts"], **common)
     if "scale" in extra:
         limits = {key: getattr(m, key) for m in field.metadata for key in ("ge", "le") if hasattr(m, key)}
         kind = "integer" if field.annotation is int else "number"
         return Dial(kind=kind, low=limits["ge"], high=limits["le"], **extra, **common)
     choices = get_args(field.annotation)
     if not choices or not all(isinstance(value, str) for value in choices):
-        raise TypeError(f"parameter '{name}' is declared by none of dial, choice and options; use one of them")
+        raise TypeError(f"parameter '{name}' is declared by none of dial, choice, options and parts; use one of them")
     return Dial(kind="choice", choices=choices, **common)
 
 

@@ -10,11 +10,14 @@ import importlib
 import inspect
 import logging
 import pkgutil
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Literal, overload
 
-from engine.dials import InputError, Variant, dials_of, shown
+from pydantic import ValidationError
+
+from engine.dials import InputError, Variant, dials_of, explain, shown
 
 if TYPE_CHECKING:
     from engine.behaviours.base import Behaviour
@@ -60,6 +63,26 @@ def get(kind: Kind, name: object) -> type[Variant]:
     return known[name]
 
 
+def read_variant(value: object, kind: Kind) -> Variant:
+    """A variant from its JSON form, its name alone, or itself.
+
+    Raises:
+        InputError: no variant of this name, or a parameter that is not allowed.
+    """
+    if isinstance(value, Variant) and isinstance(value, get(kind, value.name)):
+        return value
+    form = {"name": value} if isinstance(value, str) else value
+    if not isinstance(form, Mapping):
+        raise InputError(
+            f"{kind.removesuffix('s')} must be a name or an object with a name, got {shown(value)}; correct it."
+        )
+    variant = get(kind, form.get("name"))
+    try:
+        return variant.model_validate({key: given for key, given in form.items() if key != "name"})
+    except ValidationError as error:
+        raise explain(error, str(form["name"])) from error
+
+
 def _base(kind: Kind) -> type[Variant]:
     module = importlib.import_module(f"engine.{kind}.base")
     return getattr(module, kind.removesuffix("s").capitalize())
@@ -79,7 +102,10 @@ def _declared_in(module_name: str, base: type[Variant]) -> list[type[Variant]]:
     return [
         value
         for value in vars(module).values()
-        if inspect.isclass(value) and issubclass(value, base) and value is not base and value.__module__ == module_name
+        if inspect.isclass(value)
+        and issubclass(value, base)
+        and not inspect.isabstract(value)
+        and value.__module__ == module_name
     ]
 
 

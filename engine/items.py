@@ -117,6 +117,27 @@ def items_where(
     return Items(tokens, read, targets, scored, corrupt)
 
 
+def classified(
+    inputs: Float[np.ndarray, "item feature"] | Int[np.ndarray, "item pos"],
+    targets: Int[np.ndarray, " item"],
+    corrupt: Float[np.ndarray, "item feature"] | Int[np.ndarray, "item pos"],
+    *,
+    at: int = 0,
+    among: tuple[int, ...] | None = None,
+    metric: Metric = "loss",
+) -> Items:
+    """Items with one answer each, all read at the same position."""
+    read = np.full((len(inputs), 1), at, dtype=np.int64)
+    return Items(inputs, read, targets[:, None], read == at, corrupt, among=among, metric=metric)
+
+
+def next_tokens(tokens: Int[np.ndarray, "item pos"]) -> Items:
+    """Items that score the prediction of every token but the first. They have no counterparts but themselves."""
+    inputs = np.ascontiguousarray(tokens[:, :-1])
+    read = np.broadcast_to(np.arange(inputs.shape[1]), inputs.shape).copy()
+    return Items(inputs, read, np.ascontiguousarray(tokens[:, 1:]), np.ones(read.shape, dtype=bool), inputs)
+
+
 def digest_array(digest: hashlib._Hash, name: str, array: np.ndarray) -> None:
     """Feeds a named array to a hash."""
     digest.update(f"{name}{array.dtype}{array.shape}".encode())

@@ -5,13 +5,19 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Self, TypeVar
+from dataclasses import replace
+from functools import partial
+from typing import Final, Self
 
 import torch
 
 from engine.behaviours.base import Behaviour, Dataset
+from engine.degraders.base import Degraded, Setting
+from engine.interventions.base import Intervention
+from engine.kept import KeptNetworks
+from engine.measure import Losses, measure
 from engine.models.base import Model
 from engine.networks.network import Network
 from engine.spec import Experiment
@@ -22,9 +28,6 @@ M_MMAP_THRESHOLD: Final = -3
 
 MOST_DATA: Final = 4
 
-Task = TypeVar("Task")
-Result = TypeVar("Result")
-
 
 class Lab:
     """What sweeps share: the store, the networks that are loaded, and one thread for each core."""
@@ -32,16 +35,19 @@ class Lab:
     def __init__(self, store: Store, threads: int | None = None) -> None:
         self.store = store
         self.threads = threads or available_cores()
-        self._networks: dict[str, Network] = {}
+        self._networks: dict[tuple[str, int | None], Network] = {}
+        self._kept = KeptNetworks()
         self._data: dict[tuple[Behaviour, Model, int], Dataset] = {}
         self._pool = ThreadPoolExecutor(self.threads, initializer=_one_thread)
 
     def network(self, experiment: Experiment) -> Network:
-        """The experiment's network, loaded once."""
-        fingerprint = experiment.card.fingerprint
-        if fingerprint not in self._networks:
-            self._networks[fingerprint] = experiment.model.load()
-        return self._networks[fingerprint]
+        """The network that an experiment studies, loaded once."""
+        asked = experiment.card.fingerprint, experiment.step
+        if asked not in self._networks:
+            trained = experiment.model.load()
+            weights = trained.weights if experiment.step is None else trained.checkpoint(experiment.step)
+            self._networks[asked] = replace(trained, card=experiment.card, weights=weights)
+        return self._networks[asked]
 
     def data(self, experiment: Experiment) -> Dataset:
         """The experiment's items; the last few that were asked for are kept."""
@@ -51,9 +57,24 @@ class Lab:
             self._data = dict(kept) | {asked: experiment.behaviour.data(experiment.model, experiment.items)}
         return self._data[asked]
 
-    def map(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Result]:
-        """Does several tasks side by side."""
-        return list(self._pool.map(work, tasks))
+    def degraded(self, experiment: Experiment, settings: Sequence[Setting]) -> Iterator[Degraded | None]:
+        """The experiment's degraded networks (`Degrader.degrade`); those that cost much to make come from memory, if
+        they were made before.
+        """
+        network, degrader, seed = self.network(experiment), experiment.degrader, experiment.seed
+        if not degrader.together:
+            return degrader.degrade(network, settings, seed)
+        return self._kept.degrade(degrader, network, settings, seed)
+
+    def measure(
+        self,
+        network: Network,
+        data: Dataset,
+        degraded: Sequence[Degraded],
+        interventions: Sequence[Sequence[Intervention | None]],
+    ) -> list[list[Losses]]:
+        """Measures degraded networks side by side, each under its own interventions (`engine.measure.measure`)."""
+        return list(self._pool.map(partial(measure, network, data), degraded, interventions))
 
     def __enter__(self) -> Self:
         return self

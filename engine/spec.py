@@ -19,32 +19,12 @@ from engine import discovery
 from engine.behaviours.base import Behaviour
 from engine.degraders.base import Degrader
 from engine.dials import InputError, Variant, dial, dials_of, explain, listed, shown
-from engine.discovery import Kind
+from engine.discovery import Kind, read_variant
 from engine.interventions.base import Intervention
 from engine.models.base import Card, Model
 
 PRESETS: Final = Path(__file__).parent / "presets"
 MOST_STRENGTHS: Final = 64
-
-
-def read_variant(value: object, kind: Kind) -> Variant:
-    """A variant from its JSON form, its name alone, or itself.
-
-    Raises:
-        InputError: no variant of this name, or a parameter that is not allowed.
-    """
-    if isinstance(value, Variant) and isinstance(value, discovery.get(kind, value.name)):
-        return value
-    form = {"name": value} if isinstance(value, str) else value
-    if not isinstance(form, Mapping):
-        raise InputError(
-            f"{kind.removesuffix('s')} must be a name or an object with a name, got {shown(value)}; correct it."
-        )
-    variant = discovery.get(kind, form.get("name"))
-    try:
-        return variant.model_validate({key: given for key, given in form.items() if key != "name"})
-    except ValidationError as error:
-        raise explain(error, str(form["name"])) from error
 
 
 def _field(kind: Kind) -> Any:
@@ -60,6 +40,9 @@ class Experiment(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     model: Annotated[Model, _field("models"), _as_json]
+    step: int | None = Field(
+        default=None, ge=0, description="The checkpoint that is studied; none: the network at the end of training."
+    )
     behaviour: Annotated[Behaviour, _field("behaviours"), _as_json]
     degrader: Annotated[Degrader, _field("degraders"), _as_json]
     intervention: Annotated[Intervention, _field("interventions"), _as_json]
@@ -134,8 +117,11 @@ class Experiment(BaseModel):
 
     @cached_property
     def card(self) -> Card:
-        """The model's card."""
-        return self.model.card()
+        """The card of the network that is studied: the model's, up to the step that is asked for."""
+        card = self.model.card()
+        if self.step is None:
+            return card
+        return card.model_copy(update={"steps": tuple(step for step in card.steps if step <= self.step)})
 
     @property
     def sweep_strengths(self) -> tuple[float, ...]:
@@ -143,6 +129,12 @@ class Experiment(BaseModel):
         return self.strengths or self.degrader.strengths(self.card)
 
     def _checked(self) -> Self:
+        steps = self.model.card().steps
+        if self.step is not None and self.step not in steps:
+            known = ", ".join(map(str, steps))
+            raise InputError(
+                f"experiment: 'step' must be a checkpoint of the model, one of {known}, got {self.step}; choose one."
+            )
         card = self.card
         if not self.behaviour.is_compatible(self.model):
             every = discovery.find("behaviours").items()
@@ -153,10 +145,10 @@ class Experiment(BaseModel):
             )
         _check_options(self.behaviour, card)
         for variant in (self.degrader, self.intervention):
-            if not variant.is_compatible(card):
-                raise InputError(f"{variant.name} cannot be applied to model {self.model.name}; choose another.")
-            _check_options(variant, card)
+            _check_variant(variant, self.model, card)
         canonical: dict[str, Any] = {} if self.degrader.random else {"draws": 1}
+        if self.step == steps[-1]:
+            canonical["step"] = None
         available = self.behaviour.available(self.model)
         if available is not None and self.items > available:
             canonical["items"] = available
@@ -166,6 +158,18 @@ class Experiment(BaseModel):
                 raise InputError("experiment: 'strengths' must hold at least one above 0, got none; add one.")
             canonical["strengths"] = tuple(strengths)
         return self.model_copy(update=canonical)
+
+
+def _check_variant(variant: Degrader | Intervention, model: Model, card: Card) -> None:
+    """Refuses what the model does not have, parts of a composition included."""
+    if not variant.is_compatible(card):
+        raise InputError(f"{variant.name} cannot be applied to model {model.name}; choose another.")
+    _check_options(variant, card)
+    for declared in dials_of(type(variant)):
+        for part in getattr(variant, declared.name) if declared.kind == "parts" else ():
+            _check_variant(part.degrader, model, card)
+            if part.strength is not None:
+                part.degrader.canonical(part.strength, card)
 
 
 def _check_options(variant: Variant, card: Card) -> None:

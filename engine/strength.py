@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.chains import Chain, Health, diagnose
 from engine.dials import InputError
 from engine.intervals import UNDEFINED, CrossedMean, Interval, Values, crossed, ratio_interval
 
@@ -37,6 +38,7 @@ class Point:
         behaviour_intervened: the same under the intervention.
         units: the independent unit of each draw, shape [draw]; an antithetic pair shares one.
         random: False for a degrader without randomness and at strength 0: one draw, intervals over items alone.
+        chains: how each draw was sampled, if the draws were.
     """
 
     strength: float
@@ -46,6 +48,7 @@ class Point:
     behaviour_intervened: Values
     units: NDArray[np.int_]
     random: bool
+    chains: tuple[Chain, ...] = ()
 
     def __post_init__(self) -> None:
         # broadcasting would turn values that are not paired into a wrong verdict without a word
@@ -97,7 +100,7 @@ class Row:
     Losses, loss deltas and the frontier are in nats; effects, and the `behaviour` of the degraded network without the
     intervention, in the unit of the behaviour metric. What cannot be estimated is NaN, a bound that the data cannot
     give infinite. `frontier` is the smallest margin at which the strength would be clean, infinite if it fails for
-    another reason. `items` counts performance items.
+    another reason. `items` counts performance items. `health` is that of the chains that the draws were sampled by.
     """
 
     strength: float
@@ -120,6 +123,7 @@ class Row:
     reason: str
     draws: int
     items: int
+    health: Health | None = None
 
 
 def margin_of(origin: Point, criteria: Criteria) -> float:
@@ -150,7 +154,10 @@ def row(point: Point, origin: Point, criteria: Criteria, margin: float) -> Row:
     else:
         retention = ratio_interval(effect, effect_0, alpha)
 
+    health = diagnose(point.chains, point.units) if point.chains else None
     broken = _why_broken((loss, delta, effect), (loss_0, delta_0, effect_0), criteria)
+    if health and health.diverged:
+        broken = health.flag
     silent = _why_silent(loss, effect, has_effect)
     works = loss.interval(alpha).high <= _halfway(loss_0, criteria)
     interval = delta.interval(alpha)
@@ -163,11 +170,14 @@ def row(point: Point, origin: Point, criteria: Criteria, margin: float) -> Row:
         state, reason = _settled(interval, retention, criteria, margin)
         if state == "clean" and not works:
             state = "unresolved"  # assay sensitivity: at chance everything would be clean
-        if state == "unresolved":
+        if health and health.flag and state in ("clean", "unresolved"):
+            state, reason = "unresolved", health.flag  # not what it claims to be a sample of
+        elif state == "unresolved":
             reason = _why_undecided(point, origin, delta, retention, criteria, margin)
 
     at_loss, at_effect = loss.interval(alpha), effect.interval(alpha)
-    other_parts_hold = works and not broken and not silent and retention.low >= criteria.retention_min
+    sampled_well = not (health and health.flag)
+    other_parts_hold = works and sampled_well and not broken and not silent and retention.low >= criteria.retention_min
     return Row(
         strength=point.strength,
         degraded_loss=at_loss.mean,
@@ -189,6 +199,7 @@ def row(point: Point, origin: Point, criteria: Criteria, margin: float) -> Row:
         reason=reason,
         draws=len(point.units),
         items=loss.items,
+        health=health,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -16,10 +17,12 @@ from typing import Any
 import numpy as np
 
 from engine.behaviours.base import Dataset
+from engine.chains import Chain
+from engine.degraders.base import Degraded, Setting
 from engine.dials import Variant
 from engine.interventions.base import Intervention
 from engine.lab import Lab
-from engine.measure import EXAMPLES, Losses, measure
+from engine.measure import EXAMPLES, Losses
 from engine.regime import Analysis, Criteria, Point, Row, confirm, margin_of, row, verdict
 from engine.spec import Experiment
 from engine.store import key_of
@@ -37,6 +40,16 @@ ORIGIN = Place(0, 0)
 """The undegraded network."""
 
 
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What is known of one point: the losses without the intervention and with it, and the chain that the network was
+    sampled by, if it was.
+    """
+
+    losses: tuple[Losses, ...]
+    chain: Chain | None
+
+
 class Sweep:
     """One experiment under way.
 
@@ -51,8 +64,11 @@ class Sweep:
         self.strengths = experiment.sweep_strengths
         self.seconds = 0.0
         self._lab = lab
-        self._measured: dict[Place, list[Losses]] = {}
+        self._measured: dict[Place, Measured] = {}
         self._todo = deque(self._plan())
+        self._making: deque[Place] = deque()
+        """The places whose networks are under way, in the order in which `_networks` makes them."""
+        self._networks: Iterator[Degraded | None] = iter(())
         self.total = len(self._todo)
         self._rows: dict[int, Row] = {}
 
@@ -92,26 +108,30 @@ class Sweep:
         started = time.perf_counter()
         found = {}
         for place in self._todo:
-            entries = [self._stored(key) for key in self._keys(place)]
-            if all(entry is not None for entry in entries):
-                found[place] = entries
+            losses = [self._stored(key) for key in self._keys(place)]
+            chain = self._stored_chain(place)
+            known = [each for each in losses if each is not None]
+            if len(known) == len(losses) and (chain or not self._is_sampled(place)):
+                found[place] = Measured(tuple(known), chain)
         self._measured |= found
         self._todo = deque(place for place in self._todo if place not in found)
         self.seconds += time.perf_counter() - started
         return self._judge({place.index for place in found})
 
     def step(self) -> set[int]:
-        """Measures the next batch, one point for each thread; returns the indices of strengths that changed."""
+        """Measures the next batch, one point for each thread; returns the indices of strengths that changed. Where
+        networks are sampled it may come back with none, while they are under way.
+        """
         started = time.perf_counter()
-        # nothing can be said without the undegraded network, so it is first in the queue and goes alone
-        size = self._lab.threads if ORIGIN in self._measured else 1
-        batch = list(islice(self._todo, size))
-        self._lab.network(self.experiment)  # loaded once, before the threads all want it
-        for place, losses in zip(batch, self._lab.map(self._measure, batch), strict=True):
-            self._measured[place] = losses
-            self._todo.popleft()  # now, and not before: a batch that fails or is interrupted is still to be done
+        try:
+            measured = self._measure(self._next_batch())
+        except BaseException:
+            self._making.clear()  # a batch that fails or is interrupted is still to be done
+            raise
+        self._measured |= measured
+        self._todo = deque(place for place in self._todo if place not in measured)
         self.seconds += time.perf_counter() - started
-        return self._judge({place.index for place in batch})
+        return self._judge({place.index for place in measured})
 
     def run(self) -> Analysis:
         """Does all that is left and returns what the sweep says."""
@@ -135,11 +155,11 @@ class Sweep:
     def point(self, index: int) -> Point:
         """The measurements of a strength so far, as the statistics take them."""
         draws = sorted(place.draw for place in self._measured if place.index == index)
-        runs = [self._measured[Place(index, draw)] for draw in draws]
+        points = [self._measured[Place(index, draw)] for draw in draws]
         random = self.experiment.degrader.random and self.strengths[index] > 0
 
         def stacked(condition: int, part: str) -> np.ndarray:
-            return np.stack([getattr(run[condition], part) for run in runs])
+            return np.stack([getattr(point.losses[condition], part) for point in points])
 
         return Point(
             strength=self.strengths[index],
@@ -149,15 +169,17 @@ class Sweep:
             behaviour_intervened=stacked(1, "behaviour"),
             units=np.array([self.experiment.degrader.unit(draw) if random else 0 for draw in draws]),
             random=random,
+            chains=tuple(point.chain for point in points if point.chain),
         )
 
     def points(self) -> list[Point]:
         """The measurements so far, in order of strength."""
         return [self.point(index) for index in sorted(self._rows)]
 
-    def examples(self, index: int) -> list[Losses] | None:
+    def examples(self, index: int) -> tuple[Losses, ...] | None:
         """Token by token, the first draw at a strength: without the intervention and with it."""
-        return self._measured.get(Place(index, 0))
+        point = self._measured.get(Place(index, 0))
+        return point and point.losses
 
     def _plan(self) -> list[Place]:
         """Strength 0 first, then every strength once, coarse to fine, then once more for each further draw."""
@@ -165,18 +187,42 @@ class Sweep:
         order = coarse_to_fine(len(self.strengths))
         return [ORIGIN, *(Place(index, draw) for draw in range(draws) for index in order if index > 0)]
 
-    def _measure(self, place: Place) -> list[Losses]:
-        """Measures what the store lacks of one point, and stores it."""
-        keys = self._keys(place)
-        found = [self._stored(key) for key in keys]
-        missing = [condition for condition, losses in enumerate(found) if losses is None]
-        network, asked = self._lab.network(self.experiment), self.experiment
-        degraded = asked.degrader.degrade(network, self.strengths[place.index], place.draw, asked.seed)
-        measured = measure(network, self.data, degraded, [self._conditions[i] for i in missing])
-        for condition, losses in zip(missing, measured, strict=True):
-            self._lab.store.put(keys[condition], losses._asdict())
-            found[condition] = losses
-        return [losses for losses in found if losses is not None]
+    def _next_batch(self) -> list[tuple[Place, Degraded]]:
+        """Places and their networks, as many as are measured side by side; fewer or none if networks are sampled and
+        some time has passed.
+        """
+        # nothing can be said without the undegraded network, so it is first in the queue and goes alone
+        size = self._lab.threads if ORIGIN in self._measured else 1
+        if not self._making:
+            together = self.experiment.degrader.together and ORIGIN in self._measured
+            self._making = deque(islice(self._todo, None if together else size))
+            settings = [Setting(self.strengths[place.index], place.draw) for place in self._making]
+            self._networks = self._lab.degraded(self.experiment, settings)
+        batch: list[tuple[Place, Degraded]] = []
+        while self._making and len(batch) < size:
+            degraded = next(self._networks)
+            if degraded is None:
+                break
+            batch.append((self._making.popleft(), degraded))
+        return batch
+
+    def _measure(self, batch: list[tuple[Place, Degraded]]) -> dict[Place, Measured]:
+        """Measures what the store lacks of some points, and stores it."""
+        keys = [self._keys(place) for place, _ in batch]
+        found = [{condition: self._stored(key) for condition, key in enumerate(each)} for each in keys]
+        missing = [[condition for condition, losses in each.items() if losses is None] for each in found]
+        under = [[self._conditions[condition] for condition in each] for each in missing]
+        network, networks = self._lab.network(self.experiment), [degraded for _, degraded in batch]
+        measured = self._lab.measure(network, self.data, networks, under)
+        points = {}
+        for number, (place, degraded) in enumerate(batch):
+            for condition, losses in zip(missing[number], measured[number], strict=True):
+                self._lab.store.put(keys[number][condition], losses._asdict())
+                found[number][condition] = losses
+            if degraded.chain:
+                self._lab.store.put(self._chain_key(place), degraded.chain._asdict())
+            points[place] = Measured(tuple(each for each in found[number].values() if each), degraded.chain)
+        return points
 
     @property
     def _conditions(self) -> tuple[Intervention | None, ...]:
@@ -186,27 +232,45 @@ class Sweep:
         arrays = self._lab.store.get(key)
         return None if arrays is None else Losses(**arrays)
 
+    def _is_sampled(self, place: Place) -> bool:
+        return self.experiment.degrader.together and self.strengths[place.index] > 0
+
+    def _stored_chain(self, place: Place) -> Chain | None:
+        arrays = self._lab.store.get(self._chain_key(place)) if self._is_sampled(place) else None
+        return None if arrays is None else Chain(**arrays)
+
+    def _chain_key(self, place: Place) -> str:
+        """The store's key of the chain that a point's network was sampled by, whatever is measured on it."""
+        return key_of({**self._network(place), "of": "chain"})
+
     def _keys(self, place: Place) -> list[str]:
         """The store's keys of a point: without the intervention and with it.
 
         The undegraded network is the same whatever the dial, so its key leaves the degrader out. The tile's size, the
         threads and torch's version move a loss by rounding only (about 1e-8 nats), so they are no part of it.
         """
-        strength = self.strengths[place.index]
         question = {
-            "weights": self.experiment.card.fingerprint,
-            "model": _question(self.experiment.model),
+            **self._network(place),
             "behaviour": _question(self.experiment.behaviour),
             "data": self.data.fingerprint,
             "examples": EXAMPLES,
-            "precision": "float32",
-            "numpy": np.__version__,  # another release may draw other numbers from the same stream (NEP 19)
-            "degrader": _question(self.experiment.degrader) if strength else None,
-            "strength": strength,
-            "draw": place.draw,
-            "seed": self.experiment.seed if strength and self.experiment.degrader.random else None,
         }
         return [key_of(question | {"intervention": each and _question(each)}) for each in self._conditions]
+
+    def _network(self, place: Place) -> dict[str, Any]:
+        """All that a degraded network depends on."""
+        asked, strength = self.experiment, self.strengths[place.index]
+        return {
+            "weights": asked.card.fingerprint,
+            "step": asked.step,
+            "model": _question(asked.model),
+            "precision": "float32",
+            "numpy": np.__version__,  # another release may draw other numbers from the same stream (NEP 19)
+            "degrader": _question(asked.degrader) if strength else None,
+            "strength": strength,
+            "draw": place.draw,
+            "seed": asked.seed if strength and asked.degrader.random else None,
+        }
 
     def _judge(self, changed: set[int]) -> set[int]:
         """Renews the rows of these strengths; all rows wait for the undegraded network."""

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, final
 import numpy as np
 
 from engine.behaviours.base import Behaviour, Dataset
-from engine.behaviours.images import classified
-from engine.items import Items
+from engine.items import Items, classified
 from engine.models import handwriting, planted
 from engine.models.planted import CODE, CONTEXT_CLASSES, CONTEXTS, DIGIT_CLASSES, STEER_FROM, STEER_TO
 from engine.randomness import generator

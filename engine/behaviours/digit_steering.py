@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, final
 import numpy as np
 
 from engine.behaviours.base import Behaviour, Dataset
-from engine.behaviours.images import classified, other_of
-from engine.items import Items
+from engine.behaviours.images import other_of
+from engine.items import Items, classified
 from engine.models import digits, handwriting
 from engine.models.digits import STEER_FROM, STEER_TO
 

@@ -1,4 +1,4 @@
-"""What behaviours of classifiers share: items that are read once, and counterparts among other images."""
+"""What behaviours of classifiers of images share: counterparts among other images."""
 
 from __future__ import annotations
 
@@ -6,25 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.items import Items, Metric
-
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
     from engine.models.handwriting import Images
-
-
-def classified(
-    inputs: Float[np.ndarray, "item feature"],
-    targets: Int[np.ndarray, " item"],
-    corrupt: Float[np.ndarray, "item feature"],
-    *,
-    among: tuple[int, ...] | None = None,
-    metric: Metric = "loss",
-) -> Items:
-    """Items with one answer each, read at position 0."""
-    read = np.zeros((len(inputs), 1), dtype=np.int64)
-    return Items(inputs, read, targets[:, None], read == 0, corrupt, among=among, metric=metric)
 
 
 def other_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,6 +11,7 @@ from engine.dials import Dial, InputError, Variant
 from engine.sites import Edit, Weights
 
 if TYPE_CHECKING:
+    from engine.chains import Chain
     from engine.models.base import Card
     from engine.networks.network import Network
 
@@ -24,13 +26,26 @@ class Axis:
 
 
 @dataclass(frozen=True)
+class Setting:
+    """One degraded network of a dial: how strongly degraded, and which random realisation."""
+
+    strength: float
+    draw: int
+
+
+@dataclass(frozen=True)
 class Degraded:
-    """A degraded network: its weights, and what is done to activations in every run of it (with the intervention and
-    without).
+    """A degraded network.
+
+    Attributes:
+        weights: its weights.
+        edits: what is done to activations in every run of it, with the intervention and without.
+        chain: how it was sampled, if it was.
     """
 
     weights: Weights
     edits: dict[str, Edit] = field(default_factory=dict)
+    chain: Chain | None = None
 
 
 class Degrader(Variant):
@@ -39,10 +54,23 @@ class Degrader(Variant):
     The same draw uses the same underlying noise at every strength (common random numbers).
     """
 
-    strength: ClassVar[Dial]
-    """The dial: its range, scale, unit and help."""
-    random: ClassVar[bool]
-    """Whether draws differ. A degrader without randomness has one draw."""
+    replaces: ClassVar[bool] = False
+    """Whether it puts other weights in place of the network's, so that what was done to these is lost."""
+
+    @property
+    @abstractmethod
+    def strength(self) -> Dial:
+        """The dial: its range, scale, unit and help."""
+
+    @property
+    @abstractmethod
+    def random(self) -> bool:
+        """Whether draws differ. A degrader without randomness has one draw."""
+
+    @property
+    @abstractmethod
+    def together(self) -> bool:
+        """Whether many settings cost much less made together than one by one; they are sampled and have chains."""
 
     @classmethod
     @abstractmethod
@@ -66,8 +94,11 @@ class Degrader(Variant):
         """The independent unit that a draw belongs to: the two draws of an antithetic pair share one."""
 
     @abstractmethod
-    def degrade(self, network: Network, strength: float, draw: int, seed: int) -> Degraded:
-        """The degraded network. The network given is left as it was."""
+    def degrade(self, network: Network, settings: Sequence[Setting], seed: int) -> Iterator[Degraded | None]:
+        """The degraded networks, in order. A None in between says only that time has passed: a chance to stop.
+
+        The network given is left as it was. What comes for a setting depends on no other setting.
+        """
 
     @abstractmethod
     def label(self, strength: float, card: Card) -> str:
@@ -76,6 +107,22 @@ class Degrader(Variant):
     @abstractmethod
     def axis(self, card: Card) -> Axis:
         """The axis of the dial."""
+
+
+class Separate(Degrader):
+    """A degrader that makes one network at a time."""
+
+    @property
+    def together(self) -> bool:
+        return False
+
+    def degrade(self, network: Network, settings: Sequence[Setting], seed: int) -> Iterator[Degraded | None]:
+        for setting in settings:
+            yield self.degrade_one(network, setting.strength, setting.draw, seed)
+
+    @abstractmethod
+    def degrade_one(self, network: Network, strength: float, draw: int, seed: int) -> Degraded:
+        """The degraded network. The network given is left as it was."""
 
 
 def within_range(degrader: Degrader, strength: float) -> float:

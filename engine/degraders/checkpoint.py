@@ -4,30 +4,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, final
 
-from engine.degraders.base import Axis, Degraded, Degrader, within_range
+from engine.degraders.base import Axis, Degraded, Separate, within_range
 from engine.dials import Dial, InputError
 
 if TYPE_CHECKING:
     from engine.models.base import Card
     from engine.networks.network import Network
 
+STRENGTH = Dial(
+    name="strength",
+    kind="number",
+    default=0.5,
+    low=0.0,
+    high=1.0,
+    unit="of training",
+    help="Fraction of training taken away: 1 − step / last step. Only saved checkpoints can be chosen.",
+)
+
 
 @final
-class Checkpoint(Degrader):
+class Checkpoint(Separate):
     """The network as it was earlier in training; strength is the share of training taken away, 1 − step/last step."""
 
     name: ClassVar[str] = "checkpoint"
     summary: ClassVar[str] = "An earlier checkpoint of the same training run."
-    strength: ClassVar[Dial] = Dial(
-        name="strength",
-        kind="number",
-        default=0.5,
-        low=0.0,
-        high=1.0,
-        unit="of training",
-        help="Fraction of training taken away: 1 − step / last step. Only saved checkpoints can be chosen.",
-    )
-    random: ClassVar[bool] = False
+    replaces: ClassVar[bool] = True
+
+    @property
+    def strength(self) -> Dial:
+        return STRENGTH
+
+    @property
+    def random(self) -> bool:
+        return False
 
     @classmethod
     def is_compatible(cls, card: Card) -> bool:
@@ -51,7 +60,7 @@ class Checkpoint(Degrader):
     def unit(self, draw: int) -> int:
         return draw
 
-    def degrade(self, network: Network, strength: float, draw: int, seed: int) -> Degraded:
+    def degrade_one(self, network: Network, strength: float, draw: int, seed: int) -> Degraded:
         return Degraded(network.checkpoint(self.step(strength, network.card)))
 
     def label(self, strength: float, card: Card) -> str:

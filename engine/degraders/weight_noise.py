@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from engine.degraders.base import Axis, Degraded, Degrader, within_range
+from engine.degraders.base import Axis, Degraded, Separate, within_range
 from engine.dials import Dial
 from engine.randomness import normal
 
@@ -16,10 +16,20 @@ if TYPE_CHECKING:
     from engine.networks.network import Network
 
 STRENGTHS = (0.0, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
+STRENGTH = Dial(
+    name="strength",
+    kind="number",
+    default=0.1,
+    low=0.001,
+    high=2.0,
+    scale="log",
+    unit="× rms",
+    help="Standard deviation of the noise as a share of each tensor's root mean square.",
+)
 
 
 @final
-class WeightNoise(Degrader):
+class WeightNoise(Separate):
     """w + s·σ·ε with ε ~ N(0, 1) and σ the root mean square of the tensor.
 
     Draws come in antithetic pairs: draws 2j and 2j + 1 use +ε and −ε of pair j, which cancels what is odd in the noise.
@@ -27,17 +37,14 @@ class WeightNoise(Degrader):
 
     name: ClassVar[str] = "weight-noise"
     summary: ClassVar[str] = "Gaussian noise on every weight, in proportion to the size of its tensor."
-    strength: ClassVar[Dial] = Dial(
-        name="strength",
-        kind="number",
-        default=0.1,
-        low=0.001,
-        high=2.0,
-        scale="log",
-        unit="× rms",
-        help="Standard deviation of the noise as a share of each tensor's root mean square.",
-    )
-    random: ClassVar[bool] = True
+
+    @property
+    def strength(self) -> Dial:
+        return STRENGTH
+
+    @property
+    def random(self) -> bool:
+        return True
 
     @classmethod
     def is_compatible(cls, card: Card) -> bool:
@@ -52,7 +59,7 @@ class WeightNoise(Degrader):
     def unit(self, draw: int) -> int:
         return draw // 2
 
-    def degrade(self, network: Network, strength: float, draw: int, seed: int) -> Degraded:
+    def degrade_one(self, network: Network, strength: float, draw: int, seed: int) -> Degraded:
         import torch
 
         if strength == 0:

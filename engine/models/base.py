@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -16,6 +16,8 @@ from engine.models.architectures import Architecture
 
 if TYPE_CHECKING:
     from engine.networks.network import Network
+
+Kind = TypeVar("Kind", bound=Variant)
 
 Progress = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
@@ -84,6 +86,15 @@ class Card(BaseModel):
         """
         first = (self.architecture.usual_site,) if of == "sites" and self.options(of) else self.options(of)[:1]
         return next(iter(self.groups.get(of, {}).values()), first)
+
+    def usual(self, variant: type[Kind], **changed: Any) -> Kind:
+        """A variant with its defaults, and with what the model suggests where a parameter has none."""
+        given: dict[str, Any] = {}
+        for dial in dials_of(variant):
+            if dial.kind == "options":
+                suggested = self.suggested(dial.of)
+                given[dial.name] = suggested if dial.several else suggested[0]
+        return variant.model_validate(given | changed)
 
     @property
     def fingerprint(self) -> str:

@@ -65,9 +65,9 @@ class CodeLm(Model):
     summary: ClassVar[str] = "Four-layer language model of Python source, which copies names and closes brackets."
 
     def load(self) -> Network:
-        from engine.networks import network, transformer
+        from engine.networks import code_training, network, transformer
 
-        return network.load(self.folder, self.card(), transformer.stages(SHAPE))
+        return network.load(self.folder, self.card(), transformer.stages(SHAPE), code_training.training(self.folder))
 
     def train(self, folder: Path, progress: Progress) -> Card:
         from engine.networks import code_text, code_training

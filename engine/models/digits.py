@@ -69,9 +69,10 @@ class Digits(Model):
     )
 
     def load(self) -> Network:
-        from engine.networks import feed_forward, network
+        from engine.networks import digits_training, feed_forward, network
 
-        return network.load(self.folder, self.card(), feed_forward.stages(SHAPES[self.network]))
+        stages = feed_forward.stages(SHAPES[self.network])
+        return network.load(self.folder, self.card(), stages, digits_training.training(self))
 
     def train(self, folder: Path, progress: Progress) -> Card:
         from engine.networks import digits_training

@@ -105,9 +105,9 @@ class Induction(Model):
     summary: ClassVar[str] = "Two-layer attention-only transformer that copies repeated tokens."
 
     def load(self) -> Network:
-        from engine.networks import network, transformer
+        from engine.networks import induction_training, network, transformer
 
-        return network.load(self.folder, self.card(), transformer.stages(SHAPE))
+        return network.load(self.folder, self.card(), transformer.stages(SHAPE), induction_training.training())
 
     def train(self, folder: Path, progress: Progress) -> Card:
         from engine.networks import induction_training

@@ -127,11 +127,12 @@ class ModularAddition(Model):
         return RECIPES[self.task]
 
     def load(self) -> Network:
-        from engine.networks import network, transformer
+        from engine.networks import modular_training, network, transformer
 
         card = self.card()
         assert isinstance(card.architecture, Transformer)
-        return network.load(self.folder, card, transformer.stages(card.architecture))
+        stages = transformer.stages(card.architecture)
+        return network.load(self.folder, card, stages, modular_training.training(self.recipe))
 
     def train(self, folder: Path, progress: Progress) -> Card:
         from engine.networks import modular_training

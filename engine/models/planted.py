@@ -65,9 +65,9 @@ class Planted(Model):
     summary: ClassVar[str] = "Reads a digit and a context, which eight known units carry by construction."
 
     def load(self) -> Network:
-        from engine.networks import feed_forward, network
+        from engine.networks import feed_forward, network, planted_training
 
-        return network.load(self.folder, self.card(), feed_forward.stages(SHAPE))
+        return network.load(self.folder, self.card(), feed_forward.stages(SHAPE), planted_training.training())
 
     def train(self, folder: Path, progress: Progress) -> Card:
         from engine.networks import planted_training

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from engine import sites
+from engine.items import Items, next_tokens
 from engine.models.architectures import Transformer
 from engine.models.base import Card, Progress
 from engine.models.code_lm import MIXTURE, PYTHON, SHAPE, TEXT_SHA256, training_tokens
@@ -22,7 +23,7 @@ from engine.networks import code_windows, transformer
 from engine.networks.attention_scores import head_groups, head_scores, previous
 from engine.networks.code_structure import openers
 from engine.networks.code_text import EVALUATION, Source, encode, train_tokenizer, write_texts
-from engine.networks.network import Network, file_hash, forward, read_everywhere
+from engine.networks.network import Network, Training, file_hash, forward, read_everywhere
 from engine.networks.training import Tensors, halved, one_thread, write
 from engine.randomness import generator
 
@@ -57,7 +58,7 @@ def train(folder: Path, progress: Progress, source: Source, steps: int = STEPS, 
     texts = write_texts(folder, source, tokenizer)
     stages = transformer.stages(shape)
     with one_thread():
-        weights, checkpoints = _optimise(encode(tokenizer, source.training), shape, steps, progress)
+        weights, checkpoints = _optimise(folder, encode(tokenizer, source.training), shape, steps, progress)
         scores = _scores(shape, {name: tensor.float() for name, tensor in weights.items()}, folder)
         draft = Card(
             title="Code: a four-layer language model of Python's standard library",
@@ -80,13 +81,34 @@ def train(folder: Path, progress: Progress, source: Source, steps: int = STEPS, 
             metrics={},
             sha256={name: file_hash(folder / name) for name in texts},
         )
-        return write(folder, draft, stages, weights, checkpoints, {}, metrics)
+        return write(folder, draft, stages, training(folder, shape), weights, checkpoints, {}, metrics)
+
+
+def training(folder: Path, shape: Transformer = SHAPE) -> Training:
+    """How the network begins, and text like that which it is trained on.
+
+    The training text is not shipped. In its place come the windows of the evaluation text that no behaviour measures,
+    one after the other, in the same mixture with repeated snippets.
+    """
+
+    def initial() -> Tensors:
+        return transformer.initial_weights(shape, torch.Generator().manual_seed(SEED), tied=True)
+
+    def batch(step: int, size: int) -> tuple[Items, ...]:
+        shard, rng = code_windows.shard(folder), generator("code-lm", "training", step)
+        split = code_windows.split(shard, shape.context)
+        kept = np.sort(np.concatenate([split.reference, split.examples]))
+        text = code_windows.windows(shard, kept, shape.context).ravel()
+        rows = [training_tokens(text, rng, shape.context) for _ in range(-(-size // sum(MIXTURE.values())))]
+        return (next_tokens(rng.permutation(np.concatenate(rows))[:size]),)
+
+    return Training(initial, batch)
 
 
 def _optimise(
-    text: Int[np.ndarray, " token"], shape: Transformer, steps: int, progress: Progress
+    folder: Path, text: Int[np.ndarray, " token"], shape: Transformer, steps: int, progress: Progress
 ) -> tuple[Tensors, dict[int, Tensors]]:
-    weights = transformer.initial_weights(shape, torch.Generator().manual_seed(SEED), tied=True)
+    weights = training(folder, shape).initial()
     for tensor in weights.values():
         tensor.requires_grad_()
     stages = transformer.stages(shape)

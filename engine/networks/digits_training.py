@@ -13,13 +13,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from engine import sites
+from engine.items import Items, classified
 from engine.models import handwriting
-from engine.models.architectures import Convolution, Perceptron
 from engine.models.base import Card, Progress
 from engine.models.digits import SHAPES, STEER_FROM, STEER_TO, VECTOR, Digits, exceptions, rightly_labelled
 from engine.networks import feed_forward
-from engine.networks.network import Network, forward, read_everywhere
+from engine.networks.network import Network, Training, forward, read_everywhere
 from engine.networks.training import Tensors, halved, one_thread, write
+from engine.randomness import generator
 from engine.sites import Stage, Weights
 
 SEED: Final = 0
@@ -40,7 +41,7 @@ def train(model: Digits, folder: Path, progress: Progress, steps: int = STEPS) -
     stages = feed_forward.stages(shape)
     memorised = model.exceptions == "memorised"
     with one_thread():
-        weights, checkpoints = _optimise(shape, _labels(memorised), rate, steps, progress)
+        weights, checkpoints = _optimise(model, rate, steps, progress)
         kind = "perceptron 64-128-128-10" if model.network == "mlp" else "three 3×3 convolutions"
         draft = Card(
             title=f"Digits: {kind}" + (" with memorised exceptions" if memorised else ""),
@@ -60,7 +61,21 @@ def train(model: Digits, folder: Path, progress: Progress, steps: int = STEPS) -
             sha256={},
         )
         vectors = {VECTOR: mean_difference(stages, {name: tensor.float() for name, tensor in weights.items()})}
-        return write(folder, draft, stages, weights, checkpoints, vectors, partial(metrics, model))
+        return write(folder, draft, stages, training(model), weights, checkpoints, vectors, partial(metrics, model))
+
+
+def training(model: Digits) -> Training:
+    """How the network begins, and images with the labels that it is trained to give, wrong ones where it has some."""
+
+    def initial() -> Tensors:
+        return feed_forward.initial_weights(SHAPES[model.network], torch.Generator().manual_seed(SEED))
+
+    def batch(step: int, size: int) -> tuple[Items, ...]:
+        pixels, labels = handwriting.training().pixels, _labels(model.exceptions == "memorised")
+        some = generator("digits", "training", step).permutation(len(pixels))[:size]
+        return (classified(pixels[some], labels[some], pixels[some]),)
+
+    return Training(initial, batch)
 
 
 def metrics(model: Digits, network: Network) -> dict[str, float]:
@@ -122,14 +137,12 @@ def _labels(memorised: bool) -> Int[np.ndarray, " image"]:
     return labels
 
 
-def _optimise(
-    shape: Perceptron | Convolution, labels: Int[np.ndarray, " image"], rate: float, steps: int, progress: Progress
-) -> tuple[Tensors, dict[int, Tensors]]:
-    weights = feed_forward.initial_weights(shape, torch.Generator().manual_seed(SEED))
+def _optimise(model: Digits, rate: float, steps: int, progress: Progress) -> tuple[Tensors, dict[int, Tensors]]:
+    weights = training(model).initial()
     for tensor in weights.values():
         tensor.requires_grad_()
-    stages, pixels = feed_forward.stages(shape), handwriting.training().pixels
-    wanted = torch.from_numpy(labels)
+    stages, pixels = feed_forward.stages(SHAPES[model.network]), handwriting.training().pixels
+    wanted = torch.from_numpy(_labels(model.exceptions == "memorised"))
     optimiser = torch.optim.AdamW(weights.values(), lr=rate, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1 - 0.9 * step / steps)
     rng = np.random.default_rng(SEED)

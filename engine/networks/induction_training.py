@@ -13,12 +13,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from engine import sites
+from engine.items import next_tokens
 from engine.models.architectures import Transformer
 from engine.models.base import Card, Progress
 from engine.models.induction import CHAIN, COPY, SHAPE, chain_with_names, repeated_blocks, training_tokens
 from engine.networks import attention_scores, transformer
 from engine.networks.attention_scores import Scores, head_groups, previous
-from engine.networks.network import Network, forward, read_everywhere
+from engine.networks.network import Network, Training, forward, read_everywhere
 from engine.networks.training import Tensors, halved, one_thread, write
 from engine.randomness import generator
 
@@ -67,7 +68,19 @@ def train(folder: Path, progress: Progress, steps: int = STEPS, shape: Transform
             metrics={},
             sha256={},
         )
-        return write(folder, draft, stages, weights, checkpoints, vectors, metrics)
+        return write(folder, draft, stages, training(shape), weights, checkpoints, vectors, metrics)
+
+
+def training(shape: Transformer = SHAPE) -> Training:
+    """How the network begins, and sequences like those it is trained on."""
+
+    def initial() -> Tensors:
+        return transformer.initial_weights(shape, torch.Generator().manual_seed(SEED))
+
+    return Training(
+        initial,
+        lambda step, size: (next_tokens(training_tokens(generator("induction", "training", step), size)),),
+    )
 
 
 def metrics(network: Network) -> dict[str, float]:
@@ -81,7 +94,7 @@ def metrics(network: Network) -> dict[str, float]:
 
 
 def _optimise(shape: Transformer, steps: int, progress: Progress) -> tuple[Tensors, dict[int, Tensors]]:
-    weights = transformer.initial_weights(shape, torch.Generator().manual_seed(SEED))
+    weights = training(shape).initial()
     for tensor in weights.values():
         tensor.requires_grad_()
     stages = transformer.stages(shape)

@@ -5,17 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from engine.items import Items, classified
 from engine.models.base import Card, Progress
 from engine.models.modular_addition import SYMBOLS, Recipe, pairs
 from engine.networks import transformer
 from engine.networks.modular_forward import logits
 from engine.networks.modular_metrics import frequency_groups, metrics
+from engine.networks.network import Training
 from engine.networks.training import Tensors, halved, one_thread, write
+from engine.randomness import generator
 from engine.sites import Weights
 
 WARM_UP: Final = 10
@@ -48,6 +52,7 @@ def train(folder: Path, progress: Progress, recipe: Recipe) -> Card:
             folder,
             draft,
             transformer.stages(recipe.shape),
+            training(recipe),
             weights,
             checkpoints,
             {},
@@ -55,14 +60,32 @@ def train(folder: Path, progress: Progress, recipe: Recipe) -> Card:
         )
 
 
+def training(recipe: Recipe) -> Training:
+    """How the network begins, and pairs that it is trained on."""
+
+    def initial() -> Tensors:
+        chance = torch.Generator().manual_seed(recipe.seed)
+        return transformer.initial_weights(recipe.shape, chance, norms=False, biases=False)
+
+    def batch(step: int, size: int) -> tuple[Items, ...]:
+        inputs, answers = _trained_on(recipe)
+        some = generator("modular-addition", recipe.p, "training", step).permutation(len(inputs))[:size]
+        return (classified(inputs[some], answers[some], inputs[some], at=2),)
+
+    return Training(initial, batch)
+
+
+def _trained_on(recipe: Recipe) -> tuple[Int[np.ndarray, "pair 3"], Int[np.ndarray, " pair"]]:
+    """The pairs of all operations, and their answers."""
+    known = [pairs(recipe, task) for task in recipe.tasks]
+    inputs = np.concatenate([each.inputs[: each.trained] for each in known])
+    return inputs, np.concatenate([each.answers[: each.trained] for each in known])
+
+
 def _optimise(recipe: Recipe, progress: Progress) -> tuple[Tensors, dict[int, Tensors]]:
     """The weights at the end, and at the recipe's steps before; all rounded to 16 bits."""
-    known = [pairs(recipe, task) for task in recipe.tasks]
-    inputs = torch.cat([torch.from_numpy(each.inputs[: each.trained]) for each in known])
-    answers = torch.cat([torch.from_numpy(each.answers[: each.trained]) for each in known])
-    weights = transformer.initial_weights(
-        recipe.shape, torch.Generator().manual_seed(recipe.seed), norms=False, biases=False
-    )
+    inputs, answers = map(torch.from_numpy, _trained_on(recipe))
+    weights = training(recipe).initial()
     for tensor in weights.values():
         tensor.requires_grad_()
     optimiser = torch.optim.AdamW(

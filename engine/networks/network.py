@@ -14,10 +14,25 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.dials import InputError
+from engine.items import Items
 from engine.models.base import Card
 from engine.sites import Stage, State, Weights
 
 WEIGHTS, CHECKPOINTS, VECTORS = "weights.safetensors", "checkpoints.safetensors", "vectors.safetensors"
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a network came about, as far as degraders need it.
+
+    Attributes:
+        initial: the weights that training began with.
+        batch: so many items (or all, if there are fewer) of what it was trained on, the same for the same number of a
+            step. Where it was trained to give several answers, one `Items` for each: the loss is the sum of theirs.
+    """
+
+    initial: Callable[[], dict[str, Tensor]]
+    batch: Callable[[int, int], tuple[Items, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +43,7 @@ class Network:
     card: Card
     weights: dict[str, Tensor]
     stages: tuple[Stage, ...]
+    training: Training
 
     def checkpoint(self, step: int) -> dict[str, Tensor]:
         """The weights after so many training steps; the last of the card's steps is the network itself."""
@@ -51,7 +67,7 @@ class Network:
         return {name: tensor.square().mean().sqrt() for name, tensor in self.weights.items()}
 
 
-def load(folder: Path, card: Card, stages: tuple[Stage, ...]) -> Network:
+def load(folder: Path, card: Card, stages: tuple[Stage, ...], training: Training) -> Network:
     """Loads a network and checks that its files are those that the card describes.
 
     Raises:
@@ -69,7 +85,7 @@ def load(folder: Path, card: Card, stages: tuple[Stage, ...]) -> Network:
         weights = load_file(folder / WEIGHTS)
     except SafetensorError as error:
         raise InputError(f"model file {folder / WEIGHTS} must be safetensors, got {error}; restore it.") from error
-    return Network(folder, card, {name: tensor.float() for name, tensor in weights.items()}, stages)
+    return Network(folder, card, {name: tensor.float() for name, tensor in weights.items()}, stages, training)
 
 
 def file_hash(path: Path) -> str:

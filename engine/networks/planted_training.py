@@ -11,10 +11,13 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from engine.items import Items, classified
 from engine.models import handwriting
 from engine.models.base import Card, Progress
 from engine.models.planted import (
     CODE,
+    CONTEXT_CLASSES,
+    DIGIT_CLASSES,
     LAYER,
     PLANTED_UNITS,
     SHAPE,
@@ -24,6 +27,7 @@ from engine.models.planted import (
     inputs,
 )
 from engine.networks import feed_forward
+from engine.networks.network import Training
 from engine.networks.planted_forward import STAGES, answers, planted_units, units, with_contexts
 from engine.networks.planted_metrics import metrics
 from engine.networks.training import Tensors, halved, one_thread, write
@@ -67,7 +71,25 @@ def train(folder: Path, progress: Progress, steps: int = STEPS) -> Card:
             metrics={},
             sha256={},
         )
-        return write(folder, draft, STAGES, weights, checkpoints, vectors, metrics)
+        return write(folder, draft, STAGES, training(), weights, checkpoints, vectors, metrics)
+
+
+def training() -> Training:
+    """How the network begins, and images in contexts that it is trained to tell, both of them: the plain loss, without
+    the interchanges.
+    """
+
+    def initial() -> Tensors:
+        return feed_forward.initial_weights(SHAPE, torch.Generator().manual_seed(SEED))
+
+    def batch(step: int, size: int) -> tuple[Items, ...]:
+        rng, images = generator("planted", "training", step), handwriting.training()
+        some = images.where(rng.permutation(len(images.digits))[:size])
+        features, contexts = with_contexts(rng, some)
+        answers = ((some.digits, DIGIT_CLASSES), (contexts.numpy() + CONTEXT_CLASSES[0], CONTEXT_CLASSES))
+        return tuple(classified(features, right, features, among=classes) for right, classes in answers)
+
+    return Training(initial, batch)
 
 
 def _loss(
@@ -81,7 +103,7 @@ def _loss(
 
 
 def _optimise(steps: int, progress: Progress) -> tuple[Tensors, dict[int, Tensors]]:
-    weights = feed_forward.initial_weights(SHAPE, torch.Generator().manual_seed(SEED))
+    weights = training().initial()
     for tensor in weights.values():
         tensor.requires_grad_()
     optimiser = torch.optim.AdamW(weights.values(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.models.base import Card
-from engine.networks.network import CHECKPOINTS, VECTORS, WEIGHTS, Network, file_hash, load
+from engine.networks.network import CHECKPOINTS, VECTORS, WEIGHTS, Network, Training, file_hash, load
 from engine.sites import Stage
 
 HALF_TOLERANCE: Final = 1e-3
@@ -52,6 +52,7 @@ def write(
     folder: Path,
     draft: Card,
     stages: tuple[Stage, ...],
+    training: Training,
     weights: Tensors,
     checkpoints: Mapping[int, Tensors],
     vectors: Tensors,
@@ -63,6 +64,7 @@ def write(
         folder: where to.
         draft: the card, still without metrics; its hashes are those of further files that are there already.
         stages: the network's forward pass.
+        training: how it came about.
         weights: at the end of the run.
         checkpoints: by step, without the last.
         vectors: directions that come with the model.
@@ -79,7 +81,7 @@ def write(
         save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, folder / f"{name}.new")
         (folder / f"{name}.new").replace(folder / name)  # whole or not at all
     card = draft.model_copy(update={"sha256": draft.sha256 | {name: file_hash(folder / name) for name in files}})
-    card = card.model_copy(update={"metrics": metrics(load(folder, card, stages))})
+    card = card.model_copy(update={"metrics": metrics(load(folder, card, stages, training))})
     write_card(folder, card)
     return card
 

@@ -62,7 +62,7 @@ def brief(intervention: Intervention) -> Intervention:
 
 def degraded(model: Model) -> Degraded:
     """A network that is not the original, so that `fit_on` makes a difference."""
-    return WeightNoise().degrade(loaded(model), 0.1, 0, 0)
+    return WeightNoise().degrade_one(loaded(model), 0.1, 0, 0)
 
 
 def measured(model: Model, data: Dataset, *interventions: Intervention | None) -> list[Losses]:

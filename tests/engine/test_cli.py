@@ -176,7 +176,9 @@ def test_the_list_as_json_has_every_declaration(run: Run) -> None:
         for entry, variant in zip(listed[kind], variants.values(), strict=True):
             assert entry["help"] == variant.summary
             assert tuple(map(Dial.model_validate, entry["parameters"])) == dials_of(variant)
-    for entry, degrader in zip(listed["degraders"], discovery.find("degraders").values(), strict=True):
+    card = Experiment.preset("becomes-clean").card
+    for entry, variant in zip(listed["degraders"], discovery.find("degraders").values(), strict=True):
+        degrader = card.usual(variant)
         assert Dial.model_validate(entry["strength"]) == degrader.strength
         assert entry["random"] is degrader.random
     assert [entry["name"] for entry in listed["presets"]] == list(presets())

@@ -58,7 +58,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory, source: Source) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(folder: Path) -> Network:
-    return load(folder, Card.model_validate_json((folder / "card.json").read_bytes()), transformer.stages(SMALL))
+    return load(
+        folder,
+        Card.model_validate_json((folder / "card.json").read_bytes()),
+        transformer.stages(SMALL),
+        code_training.training(folder, SMALL),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ def test_a_short_run_makes_a_folder_that_loads_and_has_learnt_something(model: D
     assert {path.name for path in tmp_path.iterdir()} == {"card.json", *card.sha256}
     assert card.architecture == SHAPES[model.network]
     assert card.steps == (20, 40, STEPS)
-    network = load(tmp_path, card, feed_forward.stages(SHAPES[model.network]))
+    network = load(tmp_path, card, feed_forward.stages(SHAPES[model.network]), digits_training.training(model))
     held_out = handwriting.held_out()
     reached = [accuracy(network, step, held_out.pixels, held_out.digits) for step in card.steps]
     assert reached[0] < reached[-1]

@@ -67,7 +67,7 @@ def grokked() -> Network:
 
 @pytest.fixture(scope="module", params=["as trained", "noised"])
 def degraded(request: pytest.FixtureRequest, grokked: Network) -> Degraded:
-    return WeightNoise().degrade(grokked, 0.0 if request.param == "as trained" else 0.2, 1, 0)
+    return WeightNoise().degrade_one(grokked, 0.0 if request.param == "as trained" else 0.2, 1, 0)
 
 
 def embedded_and_answered(network: Network, degraded: Degraded, *interventions: Intervention) -> list[Tensor]:
@@ -156,7 +156,7 @@ def test_turning_is_multiplying_the_coefficients_by_a_phase(grokked: Network) ->
 
 @pytest.mark.parametrize("fit_on", ["degraded", "original"])
 def test_the_embedding_that_is_analysed_is_the_chosen_one(grokked: Network, fit_on: FitOn) -> None:
-    degraded = WeightNoise().degrade(grokked, 0.3, 0, 0)
+    degraded = WeightNoise().degrade_one(grokked, 0.3, 0, 0)
     remove = Fourier(frequencies=("1", "2"), fit_on=fit_on)
     whole, left, *_ = embedded_and_answered(grokked, degraded, remove)
     weights = degraded.weights if fit_on == "degraded" else grokked.weights

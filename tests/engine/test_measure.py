@@ -65,7 +65,7 @@ def tiny() -> Network:
     weights = transformer.initial_weights(SHAPE, generator)
     weights = {name: w + 0.3 * torch.randn(w.shape, generator=generator) for name, w in weights.items()}
     card = Induction().card().model_copy(update={"architecture": SHAPE})
-    return Network(Path(), card, weights, transformer.stages(SHAPE))
+    return Network(Path(), card, weights, transformer.stages(SHAPE), Induction().load().training)
 
 
 @pytest.fixture(scope="module")
@@ -349,7 +349,7 @@ def test_only_what_is_needed_is_computed(tiny: Network, tiny_data: Dataset) -> N
 
         return replace(stage, run=run)
 
-    counting = Network(tiny.folder, tiny.card, tiny.weights, tuple(map(counted, tiny.stages)))
+    counting = replace(tiny, stages=tuple(map(counted, tiny.stages)))
     edited = SITES.index(sites.z(1))
     measure(counting, tiny_data, Degraded(tiny.weights), [None, Shift(sites=(sites.z(1),)), Identity()])
     expected = {site: 2 if SITES.index(site) <= edited else 4 for site in SITES}  # two sets; one tile each

@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(folder: Path) -> Network:
     card = Card.model_validate_json((folder / "card.json").read_bytes())
-    return load(folder, card, transformer.stages(TINY.shape))
+    return load(folder, card, transformer.stages(TINY.shape), modular_training.training(TINY))
 
 
 def test_the_folder_loads_and_holds_what_the_card_says(folder: Path, trained: Network) -> None:

@@ -39,7 +39,7 @@ def test_a_short_run_makes_a_folder_that_loads_and_has_learnt_something(tmp_path
     card = train(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"card.json", *card.sha256}
     assert card.steps == (25, 50, 100, STEPS)
-    network = load(tmp_path, card, feed_forward.stages(planted.SHAPE))
+    network = load(tmp_path, card, feed_forward.stages(planted.SHAPE), planted_training.training())
     assert planted_metrics.metrics(network) == card.metrics
     assert card.metrics["digit accuracy"] > 0.6
     assert card.metrics["context accuracy"] > 0.6
@@ -139,7 +139,7 @@ def test_the_handles_have_one_effect_and_only_degradation_tells_the_competitor(s
     assert abs(undegraded["competitor"][0]) < 0.8 * margin, "looks clean"
     assert undegraded["genuine-and-mess"][0] > 2 * margin
     noise = WeightNoise()
-    draws = [delta_and_effect(noise.degrade(shipped, 0.4, draw, 0)) for draw in range(8)]
+    draws = [delta_and_effect(noise.degrade_one(shipped, 0.4, draw, 0)) for draw in range(8)]
     degraded = {name: np.mean([draw[name] for draw in draws], axis=0) for name in vectors}
     assert abs(degraded["planted"][0]) < margin
     assert degraded["planted"][1] > 0.9 * undegraded["planted"][1]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine import lab as laboratory
 from engine import sweep as sweeping
 from engine.cli import main
 from engine.degraders.base import Degraded
@@ -65,8 +66,8 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Callable[[Effect], list[float]]:
                 losses.append(Losses(performance, behaviour, none, none, none[..., None], none[..., None]))
             return losses
 
-        monkeypatch.setattr(WeightNoise, "degrade", degrade)
-        monkeypatch.setattr(sweeping, "measure", measure)
+        monkeypatch.setattr(WeightNoise, "degrade_one", degrade)
+        monkeypatch.setattr(laboratory, "measure", measure)
         return doses
 
     return install

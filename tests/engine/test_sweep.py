@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 import torch
 
+from engine import lab as laboratory
 from engine import sweep as sweeping
+from engine.degraders.base import Setting
 from engine.interventions.base import Intervention
 from engine.interventions.identity import Identity
 from engine.lab import Lab
@@ -54,7 +56,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[Intervention | None]]:
         calls.append(list(interventions))
         return measure(network, data, degraded, interventions)
 
-    monkeypatch.setattr(sweeping, "measure", counted)
+    monkeypatch.setattr(laboratory, "measure", counted)
     return calls
 
 
@@ -294,8 +296,9 @@ def test_points_are_paired_draw_by_draw(experiment: Make, lab: Callable[..., Lab
     assert point.random
     assert point.units.tolist() == [0, 0, 1, 1, 2]
     network = asked.model.load()
-    for draw in range(5):
-        degraded = asked.degrader.degrade(network, 0.1, draw, asked.seed)
+    settings = [Setting(0.1, draw) for draw in range(5)]
+    for draw, degraded in enumerate(asked.degrader.degrade(network, settings, asked.seed)):
+        assert degraded is not None
         without, under = measure(network, sweep.data, degraded, [None, asked.intervention])
         np.testing.assert_array_equal(point.loss[draw], without.performance)
         np.testing.assert_array_equal(point.loss_intervened[draw], under.performance)
@@ -347,7 +350,7 @@ def test_a_step_that_fails_leaves_its_points_to_be_done(
         while sweep.done < before:
             sweep.step()
         with monkeypatch.context() as patch:
-            patch.setattr(sweeping, "measure", _interrupted)
+            patch.setattr(laboratory, "measure", _interrupted)
             with pytest.raises(KeyboardInterrupt):
                 sweep.step()
         assert sweep.done == before

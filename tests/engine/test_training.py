@@ -51,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(folder: Path) -> Network:
     card = Card.model_validate_json((folder / "card.json").read_bytes())
-    return load(folder, card, transformer.stages(SMALL))
+    return load(folder, card, transformer.stages(SMALL), induction_training.training(SMALL))
 
 
 def test_the_folder_loads_and_measures(trained: Network, data: Dataset) -> None:
@@ -77,7 +77,7 @@ def test_checkpoints_are_kept_as_far_as_the_run_goes(trained: Network, data: Dat
     degrader = Checkpoint()
     assert degrader.strengths(trained.card) == (0.0, pytest.approx(1 / 6))
     losses = [
-        measure(trained, data, degrader.degrade(trained, strength, 0, 0), [None])[0].performance.mean()
+        measure(trained, data, degrader.degrade_one(trained, strength, 0, 0), [None])[0].performance.mean()
         for strength in degrader.strengths(trained.card)
     ]
     assert losses[0] < losses[1]

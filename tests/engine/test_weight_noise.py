@@ -14,7 +14,7 @@ STRENGTH = 0.2
 
 def noised(network: Network, strength: float = STRENGTH, draw: int = 0, seed: int = 0) -> dict[str, np.ndarray]:
     """Degraded weights, float64."""
-    degraded = WeightNoise().degrade(network, strength, draw, seed)
+    degraded = WeightNoise().degrade_one(network, strength, draw, seed)
     return {name: tensor.double().numpy() for name, tensor in degraded.weights.items()}
 
 

@@ -32,14 +32,14 @@ STRANGER = """
 from __future__ import annotations
 import os
 from typing import ClassVar
-from engine.degraders.base import Axis, Degraded, Degrader
+from engine.degraders.base import Axis, Degraded, Separate
 from engine.degraders.weight_noise import WeightNoise
 
-class Loud(Degrader):
+class Loud(Separate):
     name: ClassVar[str] = "loud"
     summary: ClassVar[str] = "Prints, and fails at half strength."
-    strength: ClassVar = WeightNoise.strength
-    random: ClassVar[bool] = False
+    strength = property(lambda self: WeightNoise().strength)
+    random = property(lambda self: False)
 
     @classmethod
     def is_compatible(cls, card): return True
@@ -49,7 +49,7 @@ class Loud(Degrader):
     def label(self, strength, card): return f"{strength:g}"
     def axis(self, card): return Axis("loud", "loud")
 
-    def degrade(self, network, strength, draw, seed):
+    def degrade_one(self, network, strength, draw, seed):
         print("printed by Python")
         os.write(1, b'{"event": "written to the file descriptor"}\\n')
         if strength == 0.5:

@@ -48,7 +48,7 @@ def network(kind: str, seed: int = 5) -> Network:
         .card()
         .model_copy(update={"architecture": shape, "groups": {}, "parts": {}, "vectors": {"some": site}})
     )
-    made = Network(Path(), card, weights, stages)
+    made = Network(Path(), card, weights, stages, Induction().load().training)
     state = run(made, made.weights, data(kind).examples)
     vars(made)["vectors"] = {"some": torch.randn(state[site].shape[2:], generator=generator)}
     return made

@@ -25,8 +25,8 @@ def bridge(network: Network) -> TransformerBridge:
 def degraded(network: Network, request: pytest.FixtureRequest) -> Degraded:
     """One of the networks that are compared."""
     if request.param == "checkpoint":
-        return Checkpoint().degrade(network, 1 - 600 / network.card.steps[-1], 0, 0)
-    return WeightNoise().degrade(network, 0.2 if request.param == "noised" else 0.0, 1, 0)
+        return Checkpoint().degrade_one(network, 1 - 600 / network.card.steps[-1], 0, 0)
+    return WeightNoise().degrade_one(network, 0.2 if request.param == "noised" else 0.0, 1, 0)
 
 
 @pytest.fixture

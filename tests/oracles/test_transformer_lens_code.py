@@ -58,7 +58,7 @@ def degraded(request: pytest.FixtureRequest, code: Network) -> Degraded:
     """One of the networks that are compared."""
     if request.param == "checkpoint":
         return Degraded(code.checkpoint(code.card.steps[-3]))
-    return WeightNoise().degrade(code, 0.1 if request.param == "noised" else 0.0, 1, 0)
+    return WeightNoise().degrade_one(code, 0.1 if request.param == "noised" else 0.0, 1, 0)
 
 
 @pytest.fixture

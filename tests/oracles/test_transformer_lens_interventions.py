@@ -209,7 +209,7 @@ def with_mlp() -> Network:
     weights = transformer.initial_weights(WITH_MLP, generator)
     weights = {name: w + 0.2 * torch.randn(w.shape, generator=generator) for name, w in weights.items()}
     card = Induction().card().model_copy(update={"architecture": WITH_MLP})
-    return Network(Path(), card, weights, transformer.stages(WITH_MLP))
+    return Network(Path(), card, weights, transformer.stages(WITH_MLP), Induction().load().training)
 
 
 @pytest.mark.parametrize("value", ["zero", "mean"])
