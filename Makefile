@@ -28,7 +28,7 @@ run: .venv/installed ## opens the dashboard
 	$(BIN)/regimescope app $(ARGS)
 
 test: .venv/installed-dev chromium ## runs the tests, those in a browser too
-	@REGIMESCOPE_CHROMIUM="$$($(find_chromium))"; export REGIMESCOPE_CHROMIUM; $(BIN)/python -m pytest $(ARGS)
+	@REGIMESCOPE_CHROMIUM="$$($(find_chromium))"; export REGIMESCOPE_CHROMIUM; $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
 lint: .venv/installed-dev ## checks style, layout, imports between layers, and types
 	$(BIN)/ruff check .
