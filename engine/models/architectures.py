@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +18,7 @@ class Transformer(BaseModel):
         d_mlp: width of each MLP; 0 for attention only.
         vocab: tokens that go in; as many logits come out unless `outputs` says otherwise.
         context: positions.
+        tied: whether the logits are read with the embedding's matrix.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,6 +31,7 @@ class Transformer(BaseModel):
     d_mlp: int = 0
     activation: Literal["relu", "gelu"] = "gelu"
     outputs: int | None = None
+    tied: bool = False
 
     @property
     def classes(self) -> int:
@@ -48,7 +51,21 @@ class Transformer(BaseModel):
             "components": heads + mlps,
             "neurons": neurons,
             "sites": sites.of_transformer(self.layers, mlp=self.d_mlp > 0),
+            "matrices": tuple(self.matrices),
         }
+
+    @property
+    def matrices(self) -> dict[str, tuple[int, ...]]:
+        """The matrices among the weights by name, with their shapes."""
+        d, found = (
+            self.d_model,
+            {"embed.W_E": (self.vocab, self.d_model), "pos_embed.W_pos": (self.context, self.d_model)},
+        )
+        for layer in range(self.layers):
+            found |= {f"blocks.{layer}.attn.W_{name}": (d, d) for name in "QKVO"}
+            if self.d_mlp:
+                found |= {f"blocks.{layer}.mlp.W_in": (d, self.d_mlp), f"blocks.{layer}.mlp.W_out": (self.d_mlp, d)}
+        return found if self.tied else found | {"unembed.W_U": (d, self.classes)}
 
     def neuron_site(self, layer: int) -> str:
         """Where the neurons of a layer put out what they compute."""
@@ -73,6 +90,11 @@ class FeedForward(BaseModel):
         """Neurons of each hidden layer."""
 
     @property
+    @abstractmethod
+    def matrices(self) -> dict[str, tuple[int, ...]]:
+        """The matrices among the weights by name, with their shapes."""
+
+    @property
     def classes(self) -> int:
         """Number of logits."""
         return self.outputs
@@ -84,6 +106,7 @@ class FeedForward(BaseModel):
         return {
             "neurons": tuple(f"{layer}.{neuron}" for layer, width in layers for neuron in range(width)),
             "sites": tuple(map(sites.hidden, range(len(self.widths)))),
+            "matrices": tuple(self.matrices),
         }
 
     def neuron_site(self, layer: int) -> str:
@@ -107,6 +130,14 @@ class Perceptron(FeedForward):
         """Neurons of each hidden layer."""
         return self.hidden
 
+    @property
+    def matrices(self) -> dict[str, tuple[int, ...]]:
+        """The matrices among the weights by name, with their shapes."""
+        wide = pairwise((self.inputs, *self.hidden))
+        return {f"hidden.{layer}.W": shape for layer, shape in enumerate(wide)} | {
+            "out.W": (self.hidden[-1], self.outputs)
+        }
+
 
 class Convolution(FeedForward):
     """3×3 convolutions with ReLU, each of which halves the image's sides but the first; the logits are read from the
@@ -124,6 +155,14 @@ class Convolution(FeedForward):
     def widths(self) -> tuple[int, ...]:
         """Channels of each hidden layer."""
         return self.channels
+
+    @property
+    def matrices(self) -> dict[str, tuple[int, ...]]:
+        """The kernels [out, in, 3, 3] and the last matrix by name, with their shapes."""
+        deep = pairwise((1, *self.channels))
+        return {f"hidden.{layer}.W": (after, before, 3, 3) for layer, (before, after) in enumerate(deep)} | {
+            "out.W": (self.channels[-1], self.outputs)
+        }
 
 
 Architecture = Transformer | Perceptron | Convolution

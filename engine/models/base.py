@@ -82,8 +82,10 @@ class Card(BaseModel):
 
     def suggested(self, of: str) -> tuple[str, ...]:
         """Which of these options to begin with: the first group of the kind, or else the first option (of sites, the
-        architecture's usual one).
+        architecture's usual one; of matrices, all).
         """
+        if of == "matrices":
+            return self.options(of)
         first = (self.architecture.usual_site,) if of == "sites" and self.options(of) else self.options(of)[:1]
         return next(iter(self.groups.get(of, {}).values()), first)
 

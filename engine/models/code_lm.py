@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from engine.models.base import Progress, Standing
     from engine.networks.network import Network
 
-SHAPE: Final = Transformer(layers=4, heads=4, d_model=136, vocab=640, context=128, d_mlp=544)
+SHAPE: Final = Transformer(layers=4, heads=4, d_model=136, vocab=640, context=128, d_mlp=544, tied=True)
 SNIPPETS: Final = (16, 64)
 """Tokens of a repeated snippet."""
 PYTHON: Final = "3.11.7"

@@ -92,7 +92,7 @@ def training(folder: Path, shape: Transformer = SHAPE) -> Training:
     """
 
     def initial() -> Tensors:
-        return transformer.initial_weights(shape, torch.Generator().manual_seed(SEED), tied=True)
+        return transformer.initial_weights(shape, torch.Generator().manual_seed(SEED))
 
     def batch(step: int, size: int) -> tuple[Items, ...]:
         shard, rng = code_windows.shard(folder), generator("code-lm", "training", step)

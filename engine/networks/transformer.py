@@ -25,7 +25,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.
 
 
 def initial_weights(
-    shape: Transformer, generator: torch.Generator, *, norms: bool = True, biases: bool = True, tied: bool = False
+    shape: Transformer, generator: torch.Generator, *, norms: bool = True, biases: bool = True
 ) -> dict[str, Tensor]:
     """Random weights: N(0, 1/d_model) matrices, what writes into the residual stream scaled down by √(2·layers) as in
     GPT-2, LayerNorms at identity, biases 0.
@@ -55,7 +55,7 @@ def initial_weights(
             weights |= {f"{at}.mlp.W_out": normal(shape.d_mlp, d, scale=last * (d / shape.d_mlp) ** 0.5)}
             weights |= {f"{at}.mlp.b_out": torch.zeros(d)}
     weights |= norm("ln_final")
-    if not tied:
+    if not shape.tied:
         weights |= {"unembed.W_U": normal(d, shape.classes)}
     return weights | bias("unembed.b_U", shape.classes)
 
