@@ -130,7 +130,7 @@ class Identified:
 
 @lru_cache(maxsize=64)
 def _decomposed(matrix: Identified) -> Decomposition:
-    """Decomposed once for all ranks; in double precision, so that all of them are the nearest to the last bit but one."""
+    """Decomposed once for all ranks, in double precision."""
     import torch
 
     u, s, v = torch.linalg.svd(matrix.tensor.flatten(1).double(), full_matrices=False)
