@@ -20,7 +20,6 @@ from engine.behaviours.base import Dataset
 from engine.chains import Chain
 from engine.degraders.base import Degraded, Setting
 from engine.dials import Variant
-from engine.interventions.base import Intervention
 from engine.lab import Lab
 from engine.measure import EXAMPLES, Losses
 from engine.regime import Analysis, Criteria, Point, Row, confirm, margin_of, row, verdict
@@ -42,8 +41,8 @@ ORIGIN = Place(0, 0)
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What is known of one point: the losses without the intervention and with it, and the chain that the network was
-    sampled by, if it was.
+    """What is known of one point: the losses without the intervention and with it (or those without alone), and the
+    chain that the network was sampled by, if it was.
     """
 
     losses: tuple[Losses, ...]
@@ -59,11 +58,13 @@ class Sweep:
         seconds: time spent computing.
     """
 
-    def __init__(self, experiment: Experiment, lab: Lab) -> None:
+    def __init__(self, experiment: Experiment, lab: Lab, *, with_intervention: bool = True) -> None:
+        """Plans it. Without the intervention the degraded networks alone are measured, and every loss delta is 0."""
         self.experiment = experiment
         self.strengths = experiment.sweep_strengths
         self.seconds = 0.0
         self._lab = lab
+        self._conditions = (None, experiment.intervention) if with_intervention else (None,)
         self._measured: dict[Place, Measured] = {}
         self._todo = deque(self._plan())
         self._making: deque[Place] = deque()
@@ -164,9 +165,9 @@ class Sweep:
         return Point(
             strength=self.strengths[index],
             loss=stacked(0, "performance"),
-            loss_intervened=stacked(1, "performance"),
+            loss_intervened=stacked(-1, "performance"),
             behaviour=stacked(0, "behaviour"),
-            behaviour_intervened=stacked(1, "behaviour"),
+            behaviour_intervened=stacked(-1, "behaviour"),
             units=np.array([self.experiment.degrader.unit(draw) if random else 0 for draw in draws]),
             random=random,
             chains=tuple(point.chain for point in points if point.chain),
@@ -224,10 +225,6 @@ class Sweep:
             points[place] = Measured(tuple(each for each in found[number].values() if each), degraded.chain)
         return points
 
-    @property
-    def _conditions(self) -> tuple[Intervention | None, ...]:
-        return None, self.experiment.intervention
-
     def _stored(self, key: str) -> Losses | None:
         arrays = self._lab.store.get(key)
         return None if arrays is None else Losses(**arrays)
@@ -244,7 +241,7 @@ class Sweep:
         return key_of({**self._network(place), "of": "chain"})
 
     def _keys(self, place: Place) -> list[str]:
-        """The store's keys of a point: without the intervention and with it.
+        """The store's keys of a point, one for each condition.
 
         The undegraded network is the same whatever the dial, so its key leaves the degrader out. The tile's size, the
         threads and torch's version move a loss by rounding only (about 1e-8 nats), so they are no part of it.
