@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -78,10 +78,10 @@ class LowRank(Separate):
 
     def degrade_one(self, network: Network, strength: float, draw: int, seed: int) -> Degraded:
         rank = round((1 - strength) * self._full(network.card))
-        parts = {name: network.weights[name] for name in self.matrices}
+        whole = {name: network.weights[name] for name in self.matrices}
         truncated = {
-            name: _decomposed(Identified(tensor)).truncated(rank, tensor)
-            for name, tensor in parts.items()
+            name: _decomposed(network, name).truncated(rank, tensor)
+            for name, tensor in whole.items()
             if rank < _full_rank(tuple(tensor.shape))
         }
         return Degraded({**network.weights, **truncated})
@@ -115,23 +115,16 @@ class Decomposition(NamedTuple):
         return ((self.u[:, :rank] * self.s[:rank]) @ self.v[:rank]).view_as(like)
 
 
-class Identified:
-    """A tensor that is equal to itself alone: it is never modified, so its decomposition stays right."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Identified) and self.tensor is other.tensor
-
-    def __hash__(self) -> int:
-        return id(self.tensor)
+_KNOWN: WeakKeyDictionary[Network, dict[str, Decomposition]] = WeakKeyDictionary()
+"""Of each network that is there, what was decomposed so far: once for all ranks."""
 
 
-@lru_cache(maxsize=64)
-def _decomposed(matrix: Identified) -> Decomposition:
-    """Decomposed once for all ranks, in double precision."""
+def _decomposed(network: Network, name: str) -> Decomposition:
     import torch
 
-    u, s, v = torch.linalg.svd(matrix.tensor.flatten(1).double(), full_matrices=False)
-    return Decomposition(u.float(), s.float(), v.float())
+    known = _KNOWN.setdefault(network, {})
+    if name not in known:
+        matrix = network.weights[name]
+        u, s, v = torch.linalg.svd(matrix.flatten(1).double(), full_matrices=False)
+        known[name] = Decomposition(u.to(matrix), s.to(matrix), v.to(matrix))
+    return known[name]

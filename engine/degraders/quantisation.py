@@ -86,7 +86,8 @@ class Quantisation(Separate):
                 at = tensor / step.clamp_min(torch.finfo(tensor.dtype).tiny)
                 if self.rounding == "stochastic":
                     chance = _chance(tuple(tensor.shape), seed, self.unit(draw), name)
-                    at = (at + torch.from_numpy(1 - chance if draw % 2 else chance).to(tensor)).floor()
+                    above = at - at.floor()  # exact: what is on a level stays there
+                    at = at.floor() + (above > torch.from_numpy(1 - chance if draw % 2 else chance).to(tensor))
                 rounded[name] = at.round().clamp(-levels, levels) * step
         return Degraded({**network.weights, **rounded})
 

@@ -1,17 +1,19 @@
-"""Gaussian weight noise: every tensor gets noise in proportion to its own size."""
+"""Gaussian weight noise, in proportion to the size of the weights that get it."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 import numpy as np
 
 from engine.degraders.base import Axis, Degraded, Separate, within_range
-from engine.dials import Dial
+from engine.dials import Dial, choice
 from engine.randomness import normal
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from engine.models.base import Card
     from engine.networks.network import Network
 
@@ -24,19 +26,27 @@ STRENGTH = Dial(
     high=2.0,
     scale="log",
     unit="× rms",
-    help="Standard deviation of the noise as a share of each tensor's root mean square.",
+    help="Standard deviation of the noise as a share of the root mean square of the weights (of a tensor or a filter).",
 )
 
 
 @final
 class WeightNoise(Separate):
-    """w + s·σ·ε with ε ~ N(0, 1) and σ the root mean square of the tensor.
+    """w + s·σ·ε with ε ~ N(0, 1) and σ the root mean square of the tensor, or of the filter: all weights into one unit.
+
+    Noise per filter (Li et al. 2018, arXiv:1712.09913) does not drown units whose weights are small. Biases and norms
+    then stay, as in their figures: of these a unit has only one, whose size is no measure of anything else.
 
     Draws come in antithetic pairs: draws 2j and 2j + 1 use +ε and −ε of pair j, which cancels what is odd in the noise.
     """
 
     name: ClassVar[str] = "weight-noise"
-    summary: ClassVar[str] = "Gaussian noise on every weight, in proportion to the size of its tensor."
+    summary: ClassVar[str] = "Gaussian noise on the weights, in proportion to their size."
+
+    per: Literal["tensor", "filter"] = choice(
+        "tensor",
+        help="Whose size counts: a tensor's, or a filter's (all weights into one unit), which leaves biases and norms out.",
+    )
 
     @property
     def strength(self) -> Dial:
@@ -67,18 +77,31 @@ class WeightNoise(Separate):
         shapes = tuple((name, tuple(tensor.shape)) for name, tensor in network.weights.items())
         noise = _noise(seed, self.unit(draw), shapes)
         by = -strength if draw % 2 else strength
-        return Degraded(
-            {
-                name: torch.addcmul(tensor, torch.from_numpy(noise[name]).to(tensor), network.scale[name], value=by)
-                for name, tensor in network.weights.items()
-            }
-        )
+        noised = {
+            name: torch.addcmul(network.weights[name], torch.from_numpy(noise[name]).to(scale), scale, value=by)
+            for name, scale in self._scale(network).items()
+        }
+        return Degraded({**network.weights, **noised})
 
     def label(self, strength: float, card: Card) -> str:
         return f"{strength:.3g}"
 
     def axis(self, card: Card) -> Axis:
-        return Axis(title="weight noise, × rms of each tensor", name="noise")
+        return Axis(title=f"weight noise, × rms of each {self.per}", name="noise")
+
+    def _scale(self, network: Network) -> dict[str, Tensor]:
+        """The unit of the noise, by the names of the tensors that get it."""
+        if self.per == "tensor":
+            return network.scale
+        return {name: _filter_rms(tensor) for name, tensor in network.weights.items() if tensor.ndim > 1}
+
+
+def _filter_rms(tensor: Tensor) -> Tensor:
+    """Root mean square of the weights into each unit, in a shape that goes with the tensor's: a matrix is [in, out], a
+    convolution [out, in, height, width].
+    """
+    into = 0 if tensor.ndim == 2 else tuple(range(1, tensor.ndim))
+    return tensor.square().mean(into, keepdim=True).sqrt()
 
 
 @lru_cache(maxsize=2)
