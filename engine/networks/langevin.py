@@ -1,0 +1,176 @@
+"""Samples p(u) ∝ exp(−nβ·L(u))·N(u; 0, s²): stochastic gradient Langevin dynamics in a Gaussian well, many chains.
+
+Without the loss this is an Ornstein–Uhlenbeck process, whose steps are known exactly; the gradient comes as a kick:
+
+    u′ = a·u − (1 − a)·s²·nβ·∇L(u) + √(1 − a²)·s·η,   a = exp(−h),   η ~ N(0, 1)
+
+(an exponential integrator; Hochbruck & Ostermann, Acta Numerica 2010). So with nβ = 0 the law N(0, s²) is kept whatever
+the step size h. On L = k·u²/2 the stationary variance is (1 − a²)·s²/(1 − ρ²) with ρ = a − (1 − a)·s²·nβ·k, which tends
+to s²/(1 + s²·nβ·k), the right one, as h → 0. It is stable while |ρ| < 1: the step is bounded by the curvature met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+LARGEST_STEP: Final = 0.1
+STABLE: Final = 1.5
+"""(1 − a)·(1 + s²·nβ·k) is kept below this for the largest curvature k: at 2 a chain would leave for infinity."""
+CAREFUL: Final = 0.25
+"""With this share of the largest step that is stable a chain begins."""
+BURN_IN: Final = 0.5
+"""Share of the steps in which the step size may change and nothing is recorded."""
+EVERY: Final = 5
+"""Between looks at the curvature, and between steps whose acceptance is computed."""
+GROWS_ABOVE: Final = 0.9
+SHRINKS_BELOW: Final = 0.75
+"""Acceptance at which the step size changes."""
+GROWTH: Final = 1.4
+FIRST_LOOKS: Final = 4
+PROBE: Final = 0.1
+"""Distance over which a gradient's change is taken, in units of s."""
+LOST: Final = 20.0
+"""A chain whose loss is by so many nats above that of the start of all is not coming back."""
+
+
+class Potential(Protocol):
+    """A loss and its gradient; the same batch of items for the same step."""
+
+    def __call__(
+        self, u: Float[Tensor, "chain parameter"], step: int
+    ) -> tuple[Float[Tensor, " chain"], Float[Tensor, "chain parameter"]]:
+        """The loss above that at u = 0, nats, and its gradient."""
+        ...
+
+
+class Noise(Protocol):
+    """Standard normal numbers for a step."""
+
+    def __call__(self, step: int) -> Float[Tensor, "chain parameter"]:
+        """The same numbers for the same step."""
+        ...
+
+
+@dataclass(frozen=True)
+class Law:
+    """What is sampled: s and nβ of each chain, each [chain, 1]."""
+
+    s: Float[Tensor, "chain 1"]
+    n_beta: Float[Tensor, "chain 1"]
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Where chains have come to, and what was recorded on the way.
+
+    Attributes:
+        u: the last states.
+        losses: above that at u = 0 in every step after burn-in, nats.
+        acceptance: the mean probability with which a Metropolis test would have accepted a step (MALA).
+        step: the step size h after burn-in.
+        diverged: whose loss was lost or no number; these stay where they were before.
+    """
+
+    u: Float[Tensor, "chain parameter"]
+    losses: Float[Tensor, "chain step"]
+    acceptance: Float[Tensor, " chain"]
+    step: Float[Tensor, " chain"]
+    diverged: Bool[Tensor, " chain"]
+
+
+def sample(
+    potential: Potential, law: Law, start: Float[Tensor, "chain parameter"], noise: Noise, steps: int
+) -> Iterator[Sampled | None]:
+    """Runs the chains. After each step comes None, a chance to stop; in the end what was sampled.
+
+    What a chain does depends on no other one.
+    """
+    u, burn_in = start, round(BURN_IN * steps)
+    chains = len(u)
+    diverged = torch.zeros(chains, dtype=torch.bool, device=u.device)
+    losses, accepted = [], []
+    look = _Curvature(potential, law, u)
+    step = CAREFUL * look.largest_step()
+    for number in range(steps):
+        loss, gradient = potential(u, number)
+        diverged |= ~(loss.abs() < LOST)
+        a = (-step).exp()[:, None]
+        kick = (1 - a) * law.s.square() * law.n_beta
+        spread = (1 - a.square()).sqrt() * law.s
+        mean = a * u - kick * gradient
+        following = mean.addcmul(spread, noise(number))
+        diverged |= ~following.isfinite().all(1)
+        following = following.where(~diverged[:, None], u)
+        if number % EVERY == 0:
+            acceptance = _acceptance(potential, law, number, (u, loss, mean), following, a, spread)
+            if number < burn_in:
+                look.at(u, gradient, number)
+                step = step * torch.where(acceptance > GROWS_ABOVE, GROWTH, 1.0)
+                step = step / torch.where(acceptance < SHRINKS_BELOW, GROWTH, 1.0)
+                step = step.minimum(look.largest_step())
+            else:
+                accepted.append(acceptance)
+        if number >= burn_in:
+            losses.append(loss)
+        u = following
+        yield None
+    yield Sampled(u, torch.stack(losses, 1), torch.stack(accepted, 1).nanmean(1), step, diverged)
+
+
+def _acceptance(
+    potential: Potential,
+    law: Law,
+    number: int,
+    before: tuple[Tensor, Tensor, Tensor],
+    after: Float[Tensor, "chain parameter"],
+    a: Float[Tensor, "chain 1"],
+    spread: Float[Tensor, "chain 1"],
+) -> Float[Tensor, " chain"]:
+    """The probability with which Metropolis and Hastings accept a step, on its own batch."""
+    u, loss, mean = before
+    loss_after, gradient = potential(after, number)
+    mean_back = a * after - (1 - a) * law.s.square() * law.n_beta * gradient
+    energy = (
+        law.n_beta[:, 0].double() * (loss_after - loss).double() + _half_square(after, law.s) - _half_square(u, law.s)
+    )
+    there_and_back = _half_square(u - mean_back, spread) - _half_square(after - mean, spread)
+    return (-energy - there_and_back).clamp_max(0).exp()
+
+
+def _half_square(x: Float[Tensor, "chain parameter"], unit: Float[Tensor, "chain 1"]) -> Float[Tensor, " chain"]:
+    return (x / unit).double().square().sum(1) / 2
+
+
+class _Curvature:
+    """The largest curvature that chains meet: power iteration on differences of gradients."""
+
+    def __init__(self, potential: Potential, law: Law, u: Float[Tensor, "chain parameter"]) -> None:
+        self._potential = potential
+        self._law = law
+        self._recent: list[Tensor] = []
+        _, gradient = potential(u, 0)
+        self._direction = gradient
+        for _ in range(FIRST_LOOKS):
+            self.at(u, gradient, 0)
+        self._recent = self._recent[-1:]  # the first ones have not yet found the steepest direction
+
+    def at(self, u: Float[Tensor, "chain parameter"], gradient: Float[Tensor, "chain parameter"], number: int) -> None:
+        """Looks once more."""
+        tiny = torch.finfo(u.dtype).tiny
+        unit = self._direction / self._direction.norm(dim=1, keepdim=True).clamp_min(tiny)
+        distance = PROBE * self._law.s
+        change = (self._potential(u + distance * unit, number)[1] - gradient) / distance
+        self._direction = change.where(change.isfinite().all(1, keepdim=True), unit)
+        self._recent = [*self._recent[-2:], self._direction.norm(dim=1)]
+
+    def largest_step(self) -> Float[Tensor, " chain"]:
+        """The step size that the curvature of the last looks allows."""
+        curvature = torch.stack(self._recent).amax(0)
+        stiff = 1 + self._law.s[:, 0].square() * self._law.n_beta[:, 0] * curvature
+        return (-torch.log1p(-(STABLE / stiff).clamp_max(0.5))).clamp_max(LARGEST_STEP)

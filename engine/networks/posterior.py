@@ -1,0 +1,119 @@
+"""Networks drawn from the localised posterior: chains for many strengths and draws, stacked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from engine.chains import Chain
+from engine.networks.langevin import Law, Sampled, sample
+from engine.networks.network import Network
+from engine.networks.stacked import Stacked
+from engine.randomness import generator, normal
+
+PARAMETERS: Final = 1_000_000
+"""So many parameters of all chains together are sampled at once: more gain nothing on a CPU."""
+PARAMETERS_ON_GPU: Final = 200_000_000
+
+
+class Wanted(NamedTuple):
+    """A chain: s and nβ, the pair whose noise it has, whether with the opposite sign, and whether a second chain that
+    begins at the trained weights is to run beside it.
+    """
+
+    s: float
+    n_beta: float
+    pair: int
+    mirrored: bool
+    coupled: bool
+
+
+class Drawn(NamedTuple):
+    """The weights of one network, and how it was drawn."""
+
+    weights: dict[str, Tensor]
+    chain: Chain
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """The localised posterior of a network.
+
+    Attributes:
+        network: the trained one.
+        seed: of all noise and batches.
+        steps: of each chain.
+        batch: items in each step.
+    """
+
+    network: Network
+    seed: int
+    steps: int
+    batch: int
+
+    def sample(self, wanted: Sequence[Wanted]) -> Iterator[Drawn | None]:
+        """The last network of each chain, in order, as soon as its stack is done; None after every step until then."""
+        potential = Stacked(self.network, self.batch, int(generator("sgld", self.seed).integers(2**31)))
+        size = max(1, self._at_once // len(potential.origin))
+        for first in range(0, len(wanted), size):
+            stack = wanted[first : first + size]
+            for sampled in self._run(potential, stack):
+                if sampled is None:
+                    yield None
+                else:
+                    yield from self._networks(potential, stack, sampled)
+
+    def _run(self, potential: Stacked, stack: Sequence[Wanted]) -> Iterator[Sampled | None]:
+        """Runs the chains of a stack, and behind them the coupled ones, which begin at the trained weights."""
+        coupled = [each for each in stack if each.coupled]
+        chains = [*stack, *coupled]
+        law = Law(
+            _column([each.s for each in chains], potential.origin),
+            _column([each.n_beta for each in chains], potential.origin),
+        )
+        start = law.s * self._noise(chains, "weight-noise", potential)
+        start[len(stack) :] = 0
+        return sample(potential, law, start, lambda step: self._noise(chains, f"sgld {step}", potential), self.steps)
+
+    def _noise(self, chains: Sequence[Wanted], label: str, potential: Stacked) -> Float[Tensor, "chain parameter"]:
+        """The noise of each chain: that of its pair, the same at every strength."""
+        shapes = {name: tuple(tensor.shape) for name, tensor in self.network.weights.items()}
+        of_pair = {
+            pair: np.concatenate(
+                [normal(shape, label, self.seed, pair, name).ravel() for name, shape in shapes.items()]
+            )
+            for pair in {each.pair for each in chains}
+        }
+        rows = torch.from_numpy(np.stack([of_pair[each.pair] for each in chains])).to(potential.origin)
+        return rows * _column([-1.0 if each.mirrored else 1.0 for each in chains], rows)
+
+    def _networks(self, potential: Stacked, stack: Sequence[Wanted], sampled: Sampled) -> Iterator[Drawn]:
+        weights = potential.weights(sampled.u)
+        last = sampled.losses[:, -(sampled.losses.shape[1] // 2) :].mean(1)
+        beside = iter(last[len(stack) :])
+        for at, wanted in enumerate(stack):
+            gap = (next(beside) / last[at] - 1).abs().item() if wanted.coupled else np.nan
+            chain = Chain(
+                losses=sampled.losses[at].float().cpu().numpy(),
+                n_beta=np.float64(wanted.n_beta),
+                acceptance=np.float64(sampled.acceptance[at].item()),
+                step=np.float64(sampled.step[at].item()),
+                gap=np.float64(gap),
+                diverged=np.bool_(sampled.diverged[at].item()),
+            )
+            yield Drawn({name: tensor[at].clone() for name, tensor in weights.items()}, chain)
+
+    @property
+    def _at_once(self) -> int:
+        device = next(iter(self.network.weights.values())).device
+        return PARAMETERS if device.type == "cpu" else PARAMETERS_ON_GPU
+
+
+def _column(values: Sequence[float], like: Tensor) -> Float[Tensor, "chain 1"]:
+    return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None]

@@ -1,0 +1,105 @@
+"""Many copies of a network at once: their training losses and gradients, stacked along a first axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from engine.networks.network import Network, forward
+from engine.sites import LOGITS, Weights
+
+if TYPE_CHECKING:
+    from engine.items import Items
+
+
+class Batch(NamedTuple):
+    """Items as tensors on the device of a network; targets count from the first of the classes that are admissible."""
+
+    inputs: Tensor
+    read: Int[Tensor, "item slot"]
+    targets: Int[Tensor, "item slot"]
+    scored: Bool[Tensor, "item slot"]
+    classes: Int[Tensor, " class"] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Stacked:
+    """A network's training loss as a function of u: its weights are w0 + σ·u, with σ the root mean square of each
+    tensor and w0 its weights as they are.
+
+    u is flat, [chain, parameter], the tensors one after the other in the network's order.
+    """
+
+    network: Network
+    size: int
+    """Items of a batch."""
+    first: int = 0
+    """Number of the batch of step 0."""
+
+    @cached_property
+    def origin(self) -> Float[Tensor, " parameter"]:
+        """w0."""
+        return torch.cat([tensor.flatten() for tensor in self.network.weights.values()])
+
+    @cached_property
+    def scale(self) -> Float[Tensor, " parameter"]:
+        """σ."""
+        scale, weights = self.network.scale, self.network.weights
+        return torch.cat([scale[name].expand(tensor.numel()) for name, tensor in weights.items()])
+
+    def weights(self, u: Float[Tensor, "chain parameter"]) -> dict[str, Tensor]:
+        """The weights of every copy, each tensor with the axis `chain` before its own: views of one buffer."""
+        flat = torch.addcmul(self.origin, u, self.scale)
+        tensors = self.network.weights
+        parts = flat.split([tensor.numel() for tensor in tensors.values()], dim=1)
+        return {
+            name: part.unflatten(1, tensor.shape) for (name, tensor), part in zip(tensors.items(), parts, strict=True)
+        }
+
+    def __call__(
+        self, u: Float[Tensor, "chain parameter"], step: int
+    ) -> tuple[Float[Tensor, " chain"], Float[Tensor, "chain parameter"]]:
+        """By how much the mean loss on a batch is above that of the network itself, nats, and its gradient by u."""
+        batches = self._batches(step)
+        # leaves of their own: through slices of one flat tensor the gradient would be gathered again and again
+        leaves = {name: part.detach().requires_grad_() for name, part in self.weights(u).items()}
+        # of the ways to compute attention only this one can be stacked
+        with torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+            losses = torch.vmap(partial(self._loss, batches))(leaves)
+            gradients = torch.autograd.grad(losses.sum(), list(leaves.values()))
+        with torch.no_grad():
+            above = losses.detach() - self._loss(batches, self.network.weights)
+        return above, torch.cat([each.flatten(1) for each in gradients], dim=1).mul_(self.scale)
+
+    def _loss(self, batches: tuple[Batch, ...], weights: Weights) -> Float[Tensor, ""]:
+        return torch.stack([self._mean_loss(batch, weights) for batch in batches]).sum()
+
+    def _mean_loss(self, batch: Batch, weights: Weights) -> Float[Tensor, ""]:
+        """The mean over items of what is the mean over their slots."""
+        logits = forward(self.network.stages, weights, batch.inputs, batch.read)[LOGITS]
+        if batch.classes is not None:
+            logits = logits.index_select(-1, batch.classes)
+        loss = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), reduction="none").view(batch.read.shape)
+        return ((loss * batch.scored).sum(1) / batch.scored.sum(1)).mean()
+
+    def _batches(self, step: int) -> tuple[Batch, ...]:
+        device = self.origin.device
+        return tuple(_batch(items, device) for items in self.network.training.batch(self.first + step, self.size))
+
+
+def _batch(items: Items, device: torch.device) -> Batch:
+    def there(array: object) -> Tensor:
+        return torch.as_tensor(array, device=device)
+
+    targets, classes = there(items.targets), None
+    if items.among is not None:
+        classes = there(items.among)
+        targets = torch.searchsorted(classes, targets).clamp_max(len(classes) - 1)
+    return Batch(there(items.inputs), there(items.read), targets, there(items.scored), classes)
