@@ -9,11 +9,14 @@ from typing import Any, Final, Literal
 import streamlit as st
 
 from engine.dials import Dial, Variant, dials_of, shown
+from engine.dials import listed as listed_for_a_notice
 from engine.models.base import Card
 
 LOG_STEPS: Final = 40
 LISTED: Final = 8
 """So many names are listed; of more, their number is told."""
+DRAWN: Final = "controls-drawn"
+"""Where the session keeps the keys of all controls that there have been."""
 
 Change = Literal["none", "parameters", "model"]
 """Which other network was chosen since the page was last drawn: none, one of the same kind, or of another."""
@@ -34,16 +37,34 @@ class Panel:
         self.notices: list[str] = []
         self.change: Change = "none"
 
-    def choose(self, label: str, key: str, names: Sequence[str], start: str) -> str:
-        """One of several names."""
-        index = names.index(start) if start in names else 0
-        kept = self.change == "parameters" and st.session_state.get(key) in names
-        self._settle(key, st.session_state[key] if kept else names[index])
-        value = st.selectbox(label, names, index=index, key=key, bind="query-params")
-        return self._note(key, value or names[index], f"one of {', '.join(names)}")
+    def choose(
+        self, label: str, key: str, names: Sequence[str], start: str, *, anew: bool = False, help: str | None = None
+    ) -> str:
+        """One of several names; `anew`: another network of the same kind begins with `start`, too."""
+        index = self._begin(key, names, start, anew)
+        value = st.selectbox(label, names, index=index, key=key, help=help, bind="query-params")
+        return self._note(key, value or names[index], f"one of {listed_for_a_notice(names)}")
 
-    def variant(self, variant: type[Variant], card: Card | None, begin: Mapping[str, Any]) -> dict[str, Any]:
-        """The controls of a variant's parameters; returns its JSON form.
+    def pick(self, label: str, key: str, names: Sequence[str], start: str, help: str) -> str:
+        """One of a few names, all of them in view."""
+        default = names[self._begin(key, names, start)]
+        value = st.segmented_control(
+            label, names, default=default, required=True, key=key, help=help, bind="query-params"
+        )
+        return self._note(key, value, f"one of {', '.join(names)}")
+
+    def slide(self, label: str, key: str, names: Sequence[str], start: str, help: str) -> str:
+        """One of several names in a row, such as the strengths of a dial."""
+        default = names[self._begin(key, names, start)]
+        if len(names) == 1:
+            return default  # a slider needs two ends
+        value = st.select_slider(label, names, value=default, key=key, help=help, bind="query-params")
+        return self._note(key, value, f"one of {', '.join(names)}")
+
+    def variant(
+        self, variant: type[Variant], card: Card | None, begin: Mapping[str, Any], within: str = ""
+    ) -> dict[str, Any]:
+        """The controls of a variant's parameters, apart from parts (see `app.parts`); returns its JSON form.
 
         They stand in a block of their own, so that what comes after them never moves: Streamlit loses a control's tie
         to the URL if it is drawn in a new place before it is gone from the old one.
@@ -52,10 +73,13 @@ class Panel:
             variant: what is set.
             card: of the model that it is set for; none for a model itself, whose parameters are no parts of it.
             begin: values to begin with instead of the defaults.
+            within: what the keys begin with.
         """
         with st.container():
             values = {
-                dial.name: self.dial(dial, f"{variant.name}.{dial.name}", card, begin) for dial in dials_of(variant)
+                dial.name: self.dial(dial, f"{within}{variant.name}.{dial.name}", card, begin)
+                for dial in dials_of(variant)
+                if dial.kind != "parts"
             }
         return {"name": variant.name, **values}
 
@@ -84,7 +108,8 @@ class Panel:
     def optional_number(
         self, label: str, key: str, low: float, high: float, placeholder: str, help: str
     ) -> float | None:
-        """A number that may be left empty."""
+        """A number that may be left empty, as it is again with another network: it was meant for that one."""
+        self._settle(key, None)
         value = st.number_input(
             label,
             low,
@@ -100,7 +125,15 @@ class Panel:
         return self._note(key, value, f"a number between {low:g} and {high:g}")
 
     def finish(self) -> None:
-        """Notices what is left of the URL: settings that nothing here goes by."""
+        """Notices what is left of the URL: settings that nothing here goes by.
+
+        With another network it forgets what is out of sight, which Streamlit would bring back.
+        """
+        drawn: set[str] = st.session_state.setdefault(DRAWN, set())
+        if self.change != "none":
+            for key in drawn - self._shown:
+                st.session_state.pop(key, None)
+        drawn |= self._shown
         for key in self._asked:
             if key not in self._shown:
                 self.notices.append(
@@ -123,12 +156,21 @@ class Panel:
                 st.caption(" · ".join(f"{group}: {listed(parts)}" for group, parts in groups.items()))
         return self._note(key, value, f"among {listed(choices)}")
 
-    def _settle(self, key: str, value: Any) -> None:
-        """Gives a control this value if another network was chosen.
+    def _begin(self, key: str, names: Sequence[str], start: str, anew: bool = False) -> int:
+        """Where a choice begins; what was chosen stays while it is offered, unless another network begins anew."""
+        index = names.index(start) if start in names else 0
+        now = st.session_state.get(key)
+        offered = now in names
+        kept = offered and self.change == "parameters" and not anew
+        self._settle(key, now if kept else names[index], gone=not offered)
+        return index
+
+    def _settle(self, key: str, value: Any, gone: bool = False) -> None:
+        """Gives a control this value if another network was chosen, or if what it was set to is gone.
 
         Streamlit would keep what it was set to, and leave it out of the URL if that is what it began with before.
         """
-        if self.change != "none" and key in st.session_state:
+        if (self.change != "none" or gone) and key in st.session_state:
             st.session_state[key] = value
 
     def _note(self, key: str, value: Any, allowed: str) -> Any:

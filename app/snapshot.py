@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from engine.spec import Experiment
-from engine.words import PENDING
+from engine.words import PENDING, with_network
 
 Message = dict[str, Any]
 
@@ -32,7 +32,7 @@ def announced(experiment: Experiment) -> Snapshot:
                 "degrader": degrader.name,
             },
             "reference": {**unknown, "retention_min": experiment.retention_min, "alpha": experiment.alpha},
-            "verdict": {**PENDING._asdict(), "regime": None},
+            "verdict": {**with_network(experiment, PENDING)._asdict(), "regime": None},
             "examples": [],
             "rows": [None] * len(strengths),
         }

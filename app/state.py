@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.controls import Change, Panel
+from app.parts import choose_variant
 from engine import discovery
 from engine.degraders.base import Degrader
 from engine.dials import InputError, Variant, dial_of
@@ -19,6 +20,7 @@ DEFAULT_PRESET: Final = "becomes-clean"
 LOWEST_MARGIN: Final = 0.001
 HIGHEST_MARGIN: Final = 10.0
 NETWORK: Final = "network-shown"
+TRAINED: Final = "end of training"
 
 
 def choose_experiment() -> tuple[Experiment, list[str]]:
@@ -38,6 +40,9 @@ def choose_experiment() -> tuple[Experiment, list[str]]:
         assert isinstance(model, Model)
         panel.change = _change(model)
         card = model.card()
+        with st.container():
+            form["step"] = _step(panel, card)
+        card = card.up_to(form["step"])
         begin = _beginning(model, card, preset)
 
         behaviours = {name: kind for name, kind in discovery.find("behaviours").items() if kind.is_compatible(model)}
@@ -50,10 +55,8 @@ def choose_experiment() -> tuple[Experiment, list[str]]:
         form["degrader"] = _variant(panel, "degrader", degraders, card, begin["degrader"])
         form["intervention"] = _variant(panel, "intervention", interventions, card, begin["intervention"])
         standing = st.container()
-        degrader = read_variant(form["degrader"], "degraders")
-        assert isinstance(degrader, Degrader)
         with st.expander("Sampling and verdict"):
-            many = _sampling(panel, form, card, begin, degrader.random)
+            many = _sampling(panel, form, card, begin, _is_random(form["degrader"]))
     panel.finish()
     experiment = Experiment.read(form)
     if experiment.items < form["items"]:
@@ -72,7 +75,33 @@ def _variant(
     start: Mapping[str, Any] = {"name": begin} if isinstance(begin, str) else begin
     name = panel.choose(kind.capitalize(), kind, list(known), start["name"])
     st.caption(known[name].summary)
-    return panel.variant(known[name], card, start if name == start["name"] else {})
+    return choose_variant(panel, known[name], card, start if name == start["name"] else {})
+
+
+def _step(panel: Panel, card: Card) -> int | None:
+    """The checkpoint that is studied; none for the trained network."""
+    earlier = [str(step) for step in reversed(card.steps[:-1])]
+    if not earlier:
+        return None
+    step = panel.choose(
+        "Network studied (training step)",
+        "step",
+        [TRAINED, *earlier],
+        TRAINED,
+        anew=True,
+        help="The checkpoint that is degraded, and that the degraded networks are compared with.",
+    )
+    return None if step == TRAINED else int(step)
+
+
+def _is_random(degrader: Mapping[str, Any]) -> bool:
+    """Whether draws differ. Of a degrader that can't be read that is not known, and the number of draws stays set."""
+    try:
+        read = read_variant(degrader, "degraders")
+    except InputError:
+        return True
+    assert isinstance(read, Degrader)
+    return read.random
 
 
 def _sampling(panel: Panel, form: dict[str, Any], card: Card, begin: Mapping[str, Any], random: bool) -> DeltaGenerator:
@@ -133,5 +162,6 @@ def _standing(experiment: Experiment) -> str:
     for handle in experiment.model.handles(experiment.card):
         same_behaviour = read_variant(handle.behaviour, "behaviours") == experiment.behaviour
         if same_behaviour and read_variant(handle.intervention, "interventions") == experiment.intervention:
-            return f"{handle.standing.capitalize()}: {handle.told(experiment.card)}"
+            known = f"{handle.standing.capitalize()}: {handle.told(experiment.card)}"
+            return known if experiment.step is None else f"Of the trained network is known: {known}"
     return ""

@@ -118,10 +118,7 @@ class Experiment(BaseModel):
     @cached_property
     def card(self) -> Card:
         """The card of the network that is studied: the model's, up to the step that is asked for."""
-        card = self.model.card()
-        if self.step is None:
-            return card
-        return card.model_copy(update={"steps": tuple(step for step in card.steps if step <= self.step)})
+        return self.model.card().up_to(self.step)
 
     @property
     def sweep_strengths(self) -> tuple[float, ...]:

@@ -53,6 +53,18 @@ def answer(experiment: Experiment, analysis: Analysis, finished: bool) -> Answer
         analysis: rows and verdict so far.
         finished: whether every point is measured.
     """
+    return with_network(experiment, _answer(experiment, analysis, finished))
+
+
+def with_network(experiment: Experiment, said: Answer) -> Answer:
+    """The same, and which network it is said of if that is not the trained one."""
+    if experiment.step is None:
+        return said
+    network = f"Studied is the network at training step {experiment.step:,}, not the trained one."
+    return said._replace(detail=f"{said.detail} {network}".strip())
+
+
+def _answer(experiment: Experiment, analysis: Analysis, finished: bool) -> Answer:
     verdict, rows = analysis.verdict, analysis.rows
     name = verdict.name
     if name == "pending":

@@ -89,6 +89,12 @@ class Card(BaseModel):
         first = (self.architecture.usual_site,) if of == "sites" and self.options(of) else self.options(of)[:1]
         return next(iter(self.groups.get(of, {}).values()), first)
 
+    def up_to(self, step: int | None) -> Card:
+        """The card of the checkpoint of a step: none of the later ones is there. None: the trained network's own."""
+        if step is None:
+            return self
+        return self.model_copy(update={"steps": tuple(each for each in self.steps if each <= step)})
+
     def usual(self, variant: type[Kind], **changed: Any) -> Kind:
         """A variant with its defaults, and with what the model suggests where a parameter has none."""
         given: dict[str, Any] = {}

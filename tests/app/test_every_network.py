@@ -119,6 +119,16 @@ def test_another_network_of_the_same_kind_keeps_the_settings_but_not_the_parts()
     assert drawn_now["neuron-ablation.neurons"].value == ["0.0"]
 
 
+def test_parts_that_were_out_of_sight_are_those_of_the_network_too() -> None:
+    at = opened(model="digits")
+    at = drawn(at.selectbox(key="intervention").set_value("neuron-ablation").run())
+    at = drawn(controls(at)["neuron-ablation.neurons"].set_value(["1.3"]).run())
+    at = drawn(at.selectbox(key="model").set_value("planted").run())
+    assert "neuron-ablation.neurons" not in controls(at)
+    at = drawn(at.selectbox(key="intervention").set_value("neuron-ablation").run())
+    assert controls(at)["neuron-ablation.neurons"].value == list(asked(at).card.suggested("neurons"))
+
+
 def test_a_behaviour_that_another_network_does_not_have_is_put_away() -> None:
     at = opened(model="digits", behaviour="exceptions", **{"digits.exceptions": "memorised"})
     assert at.selectbox(key="behaviour").value == "exceptions"
