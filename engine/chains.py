@@ -81,11 +81,11 @@ def diagnose(chains: Sequence[Chain], units: Int[np.ndarray, " chain"]) -> Healt
         chains: at least one.
         units: the independent unit of each; an antithetic pair shares one.
     """
-    from arviz_stats.base import array_stats  # slow to import
+    from arviz_stats.base.array import array_stats  # slow to import
 
     lost = [bool(chain.diverged) for chain in chains]
     kept = [chain for chain, is_lost in zip(chains, lost, strict=True) if not is_lost]
-    losses = np.array([chain.losses for chain in kept], dtype=float).reshape(len(kept), -1)
+    losses = np.array([chain.losses for chain in kept or chains], dtype=float)[: len(kept)]
     of_unit = np.asarray(units)[[not is_lost for is_lost in lost]]
     long_enough = len(kept) > 1 and losses.shape[1] > 3
     gaps = [float(chain.gap) for chain in kept if not math.isnan(chain.gap)]
@@ -95,15 +95,15 @@ def diagnose(chains: Sequence[Chain], units: Int[np.ndarray, " chain"]) -> Healt
     health = Health(
         chains=len(chains),
         diverged=sum(lost),
-        acceptance=min((float(chain.acceptance) for chain in kept), default=math.nan),
-        r_hat=float(array_stats.rhat(losses, chain_axis=0, draw_axis=1)) if long_enough else math.nan,
+        acceptance=float(np.min([chain.acceptance for chain in kept or chains])),  # NaN if any is
+        r_hat=_number(array_stats.rhat(losses, chain_axis=0, draw_axis=1)) if long_enough else math.nan,
         effective_samples=(
-            float(array_stats.ess(losses, chain_axis=0, draw_axis=1, method="mean")) if long_enough else math.nan
+            _number(array_stats.ess(losses, chain_axis=0, draw_axis=1, method="mean")) if long_enough else math.nan
         ),
         gap=max(gaps, default=math.nan),
-        learning_coefficient=coefficient[0],
-        learning_coefficient_low=coefficient[1],
-        learning_coefficient_high=coefficient[2],
+        learning_coefficient=float(coefficient[0]),
+        learning_coefficient_low=float(coefficient[1]),
+        learning_coefficient_high=float(coefficient[2]),
         flag="",
     )
     return _flagged(health, _by_unit(drift, of_unit), float(losses.mean()) if kept else math.nan)
@@ -150,3 +150,7 @@ def _interval(values: Float[np.ndarray, " unit"]) -> Float[np.ndarray, " bound"]
         return np.array([values[0], -math.inf, math.inf])
     half = float(stdtrit(len(values) - 1, 1 - LEVEL)) * values.std(ddof=1) / math.sqrt(len(values))
     return values.mean() + half * np.array([0, -1, 1])
+
+
+def _number(statistic: object) -> float:
+    return float(np.asarray(statistic).item())

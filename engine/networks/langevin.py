@@ -11,16 +11,16 @@ to s²/(1 + s²·nβ·k), the right one, as h → 0. It is stable while |ρ| < 1
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 LARGEST_STEP: Final = 0.1
-STABLE: Final = 1.5
+STABLE: Final = 1.0
 """(1 − a)·(1 + s²·nβ·k) is kept below this for the largest curvature k: at 2 a chain would leave for infinity."""
 CAREFUL: Final = 0.25
 """With this share of the largest step that is stable a chain begins."""
@@ -39,22 +39,14 @@ LOST: Final = 20.0
 """A chain whose loss is by so many nats above that of the start of all is not coming back."""
 
 
-class Potential(Protocol):
-    """A loss and its gradient; the same batch of items for the same step."""
+Losses = Float[Tensor, " chain"]
+States = Float[Tensor, "chain parameter"]
 
-    def __call__(
-        self, u: Float[Tensor, "chain parameter"], step: int
-    ) -> tuple[Float[Tensor, " chain"], Float[Tensor, "chain parameter"]]:
-        """The loss above that at u = 0, nats, and its gradient."""
-        ...
+Potential = Callable[[States, int], tuple[Losses, States]]
+"""The loss above that at u = 0, nats, and its gradient; for the same number of a step on the same batch of items."""
 
-
-class Noise(Protocol):
-    """Standard normal numbers for a step."""
-
-    def __call__(self, step: int) -> Float[Tensor, "chain parameter"]:
-        """The same numbers for the same step."""
-        ...
+Noise = Callable[[int], States]
+"""Standard normal numbers for a step; the same ones for the same number."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +69,14 @@ class Sampled:
         diverged: whose loss was lost or no number; these stay where they were before.
     """
 
-    u: Float[Tensor, "chain parameter"]
+    u: States
     losses: Float[Tensor, "chain step"]
     acceptance: Float[Tensor, " chain"]
     step: Float[Tensor, " chain"]
     diverged: Bool[Tensor, " chain"]
 
 
-def sample(
-    potential: Potential, law: Law, start: Float[Tensor, "chain parameter"], noise: Noise, steps: int
-) -> Iterator[Sampled | None]:
+def sample(potential: Potential, law: Law, start: States, noise: Noise, steps: int) -> Iterator[Sampled | None]:
     """Runs the chains. After each step comes None, a chance to stop; in the end what was sampled.
 
     What a chain does depends on no other one.
@@ -128,10 +118,10 @@ def _acceptance(
     law: Law,
     number: int,
     before: tuple[Tensor, Tensor, Tensor],
-    after: Float[Tensor, "chain parameter"],
+    after: States,
     a: Float[Tensor, "chain 1"],
     spread: Float[Tensor, "chain 1"],
-) -> Float[Tensor, " chain"]:
+) -> Losses:
     """The probability with which Metropolis and Hastings accept a step, on its own batch."""
     u, loss, mean = before
     loss_after, gradient = potential(after, number)
@@ -143,14 +133,14 @@ def _acceptance(
     return (-energy - there_and_back).clamp_max(0).exp()
 
 
-def _half_square(x: Float[Tensor, "chain parameter"], unit: Float[Tensor, "chain 1"]) -> Float[Tensor, " chain"]:
+def _half_square(x: States, unit: Float[Tensor, "chain 1"]) -> Losses:
     return (x / unit).double().square().sum(1) / 2
 
 
 class _Curvature:
     """The largest curvature that chains meet: power iteration on differences of gradients."""
 
-    def __init__(self, potential: Potential, law: Law, u: Float[Tensor, "chain parameter"]) -> None:
+    def __init__(self, potential: Potential, law: Law, u: States) -> None:
         self._potential = potential
         self._law = law
         self._recent: list[Tensor] = []
@@ -160,7 +150,7 @@ class _Curvature:
             self.at(u, gradient, 0)
         self._recent = self._recent[-1:]  # the first ones have not yet found the steepest direction
 
-    def at(self, u: Float[Tensor, "chain parameter"], gradient: Float[Tensor, "chain parameter"], number: int) -> None:
+    def at(self, u: States, gradient: States, number: int) -> None:
         """Looks once more."""
         tiny = torch.finfo(u.dtype).tiny
         unit = self._direction / self._direction.norm(dim=1, keepdim=True).clamp_min(tiny)
@@ -169,7 +159,7 @@ class _Curvature:
         self._direction = change.where(change.isfinite().all(1, keepdim=True), unit)
         self._recent = [*self._recent[-2:], self._direction.norm(dim=1)]
 
-    def largest_step(self) -> Float[Tensor, " chain"]:
+    def largest_step(self) -> Losses:
         """The step size that the curvature of the last looks allows."""
         curvature = torch.stack(self._recent).amax(0)
         stiff = 1 + self._law.s[:, 0].square() * self._law.n_beta[:, 0] * curvature

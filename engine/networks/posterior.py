@@ -101,11 +101,11 @@ class Posterior:
             gap = (next(beside) / last[at] - 1).abs().item() if wanted.coupled else np.nan
             chain = Chain(
                 losses=sampled.losses[at].float().cpu().numpy(),
-                n_beta=np.float64(wanted.n_beta),
-                acceptance=np.float64(sampled.acceptance[at].item()),
-                step=np.float64(sampled.step[at].item()),
-                gap=np.float64(gap),
-                diverged=np.bool_(sampled.diverged[at].item()),
+                n_beta=np.array(wanted.n_beta),
+                acceptance=np.array(sampled.acceptance[at].item()),
+                step=np.array(sampled.step[at].item()),
+                gap=np.array(gap),
+                diverged=np.array(sampled.diverged[at].item()),
             )
             yield Drawn({name: tensor[at].clone() for name, tensor in weights.items()}, chain)
 
