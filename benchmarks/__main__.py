@@ -1,21 +1,25 @@
-"""`make bench`: runs every benchmark and prints its table."""
+"""`make bench`: runs every benchmark and prints its tables. `ARGS=dashboard` or `ARGS=engine` runs one half of them."""
 
 from __future__ import annotations
 
-import os
-import platform
+import sys
 
-import torch
-
-from benchmarks import dashboard
+from benchmarks import dashboard, engine
+from benchmarks.machine import machine
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Prints where it runs, then what it measures."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    print(f"{platform.machine()}, {cores} cores, Python {platform.python_version()}, torch {torch.__version__}\n")
-    dashboard.main()
+    asked, further = arguments[:1], arguments[1:]
+    if asked not in ([], ["dashboard"], ["engine"]):
+        raise SystemExit(f"benchmarks: the part must be dashboard or engine, got {asked[0]}; leave it out for both.")
+    print(f"{machine()}\n")
+    if asked != ["engine"]:
+        dashboard.main()
+        print()
+    if asked != ["dashboard"]:
+        engine.main(further)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -34,7 +34,7 @@ def initial_weights(
     last = std / (2 * shape.layers) ** 0.5
 
     def normal(*size: int, scale: float = std) -> Tensor:
-        return torch.randn(*size, generator=generator) * scale
+        return torch.randn(*size, generator=generator).mul_(scale)
 
     def norm(at: str) -> dict[str, Tensor]:
         return {f"{at}.w": torch.ones(d), f"{at}.b": torch.zeros(d)} if norms else {}
