@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, final
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from pydantic import field_validator
 
 from engine.degraders.base import Axis, Degraded, Separate, within_range
 from engine.dials import Dial, InputError, options
@@ -26,7 +27,8 @@ STRENGTH = Dial(
     unit="of the rank",
     help="1 − rank / full rank, of the matrix whose full rank is the greatest. Whole ranks only, from 1.",
 )
-POINTS = 16
+UPPER, LOWER = 5, 12
+"""Ranks of a default sweep above half the full one, where large networks break, and below, where small ones do."""
 
 
 @final
@@ -42,6 +44,13 @@ class LowRank(Separate):
 
     matrices: tuple[str, ...] = options(of="matrices", help="Which matrices are truncated.")
 
+    @field_validator("matrices")
+    @classmethod
+    def _in_order(cls, matrices: tuple[str, ...]) -> tuple[str, ...]:
+        if not matrices:
+            raise ValueError("must name at least one matrix")
+        return tuple(sorted(set(matrices)))  # one set is one question
+
     @property
     def strength(self) -> Dial:
         return STRENGTH
@@ -56,10 +65,9 @@ class LowRank(Separate):
 
     def strengths(self, card: Card) -> tuple[float, ...]:
         full = self._full(card)
-        ranks = {*np.geomspace(1, full, POINTS).round().astype(int).tolist(), *range(full, 0, -max(1, full // POINTS))}
-        chosen = sorted(ranks, reverse=True)
-        few = {chosen[round(i)] for i in np.linspace(0, len(chosen) - 1, POINTS)} if len(chosen) > POINTS else ranks
-        return tuple(1 - rank / full for rank in sorted({full, *few}, reverse=True))
+        upper, lower = np.linspace(full / 2, full, UPPER), np.geomspace(1, full / 2, LOWER)
+        ranks = {max(1, round(rank)) for rank in (*upper, *lower)}
+        return tuple(1 - rank / full for rank in sorted(ranks, reverse=True))
 
     def canonical(self, strength: float, card: Card) -> float:
         within_range(self, strength)

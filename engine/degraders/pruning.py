@@ -85,6 +85,10 @@ def _kept(weights: Tensor, share: float) -> Bool[Tensor, " weight"]:
     """Which weights stay if this share of them goes, the smallest first."""
     import torch
 
-    kept = torch.ones(len(weights), dtype=torch.bool, device=weights.device)
-    kept[weights.abs().argsort(stable=True)[: round(share * len(weights))]] = False
+    size, count = weights.abs(), round(share * len(weights))
+    if count == 0:
+        return torch.ones_like(weights, dtype=torch.bool)
+    last = size.kthvalue(count).values
+    kept, equal = size > last, torch.nonzero(size == last).flatten()
+    kept[equal[count - int((size < last).sum()) :]] = True
     return kept

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from engine.models.base import Card
     from engine.networks.network import Network
 
-FEWEST, MOST = 2, 16
-BITS = (10, 9, 8, 7, 6, 5, 4, 3, 2)
+FEWEST, MOST, WHOLE = 2, 16, 32
+BITS = (8, 7, 6, 5, 4, 3, 2)
 STRENGTH = Dial(
     name="strength",
     kind="number",
@@ -92,7 +92,7 @@ class Quantisation(Separate):
         return Degraded({**network.weights, **rounded})
 
     def label(self, strength: float, card: Card) -> str:
-        return f"{1 - round(math.log2(strength))}" if strength else "whole"
+        return f"{1 - round(math.log2(strength))}" if strength else f"{WHOLE}"
 
     def axis(self, card: Card) -> Axis:
         return Axis(title="bits of each weight", name="bits")

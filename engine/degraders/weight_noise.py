@@ -45,7 +45,7 @@ class WeightNoise(Separate):
 
     per: Literal["tensor", "filter"] = choice(
         "tensor",
-        help="Whose size counts: a tensor's, or a filter's (all weights into one unit), which leaves biases and norms out.",
+        help="Whose size counts: a tensor's, or a filter's (the weights into one unit); then biases and norms stay.",
     )
 
     @property

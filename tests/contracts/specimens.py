@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 import torch
@@ -28,9 +28,13 @@ EVERY: list[tuple[Kind, type[Variant]]] = [
 ]
 IDS = [f"{kind}/{variant.name}" for kind, variant in EVERY]
 
-
 MANY = 6
 """Of so many options at most each is tried; of more, the ends and what the card suggests."""
+
+WORK = ("steps", "batch")
+"""Parameters that say how much work is put in."""
+
+Chosen = TypeVar("Chosen", bound=Variant)
 
 
 @cache
@@ -58,19 +62,9 @@ def _fits(kind: Kind, variant: type[Variant], model: Model) -> bool:
     return known.is_compatible(model if kind == "behaviours" else model.card())
 
 
-def usual(variant: type[Variant], card: Card, **changed: object) -> Any:
-    """A variant with its defaults, and with what the card suggests where a parameter has none."""
-    given: dict[str, object] = {}
-    for dial in dials_of(variant):
-        if dial.kind == "options":
-            suggested = card.suggested(dial.of)
-            given[dial.name] = suggested if dial.several else suggested[0]
-    return variant.model_validate(given | changed)
-
-
 def variations(variant: type[Variant], card: Card) -> Iterator[Any]:
     """A variant with its defaults, then with one parameter at a time at every other value of interest."""
-    yield usual(variant, card)
+    yield card.usual(variant)
     for dial in dials_of(variant):
         values: tuple[Any, ...]
         if dial.kind == "options":
@@ -80,12 +74,20 @@ def variations(variant: type[Variant], card: Card) -> Iterator[Any]:
             values += (known,) if dial.several else ()
         elif dial.kind == "choice":
             values = dial.choices
+        elif dial.kind == "parts":
+            values = (tuple(reversed(dial.default)),)
         else:
             assert dial.low is not None
             assert dial.high is not None
             values = (int(dial.low), int(dial.high)) if dial.kind == "integer" else (dial.low, dial.high)
         for value in values:
-            yield usual(variant, card, **{dial.name: value})
+            yield card.usual(variant, **{dial.name: value})
+
+
+def brief(variant: Chosen) -> Chosen:
+    """The variant, and if it goes in steps, with as few as it allows: how far it gets is no contract."""
+    lows = {dial.name: dial.low for dial in dials_of(type(variant)) if dial.name in WORK and dial.low is not None}
+    return variant.model_copy(update={name: int(low) for name, low in lows.items()})
 
 
 def experiment_form(kind: Kind, variant: Variant, model: Model) -> dict[str, Any]:
@@ -94,7 +96,7 @@ def experiment_form(kind: Kind, variant: Variant, model: Model) -> dict[str, Any
     form: dict[str, Any] = {"model": model.to_json(), "items": 4}
     for other in KINDS[1:]:
         fitting = next(each for each in discovery.find(other).values() if _fits(other, each, model))
-        form[other.removesuffix("s")] = usual(fitting, model.card()).to_json()
+        form[other.removesuffix("s")] = model.card().usual(fitting).to_json()
     return form | {kind.removesuffix("s"): variant.to_json()}
 
 
@@ -127,9 +129,7 @@ def _model(form: str) -> Model:
 def behaviours_of(model: Model) -> list[Behaviour]:
     """The behaviours that exist in a model."""
     return [
-        usual(variant, model.card())
-        for variant in discovery.find("behaviours").values()
-        if variant.is_compatible(model)
+        model.card().usual(variant) for variant in discovery.find("behaviours").values() if variant.is_compatible(model)
     ]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from specimens import EVERY, IDS, experiment_form, home, is_one_sentence, usual, variations
+from specimens import EVERY, IDS, experiment_form, home, is_one_sentence, variations
 
 from engine import discovery
 from engine.dials import Dial, InputError, Variant, dials_of
@@ -56,7 +56,7 @@ def test_defaults_make_a_valid_experiment_that_goes_through_json_unchanged(kind:
 
 @every_variant
 def test_parameters_cannot_be_changed_afterwards(kind: Kind, variant: type[Variant]) -> None:
-    specimen = usual(variant, home(kind, variant).card())
+    specimen = home(kind, variant).card().usual(variant)
     for dial in dials_of(variant):
         with pytest.raises(ValueError, match="frozen"):
             setattr(specimen, dial.name, dial.default)
@@ -88,6 +88,8 @@ def _bad_values(dial: Dial, card: Card) -> Sequence[tuple[object, str]]:
         if dial.several:
             return [([value], words) for value, words in bad] + [([], "at least one"), ("text", ""), ([3], "string")]
         return [*bad, (3, "string"), (None, "string"), ([allowed], "string")]
+    if dial.kind == "parts":
+        return [("text", "tuple"), (3, "tuple"), (None, "tuple"), (["text"], "dictionary"), ([3], "dictionary")]
     assert dial.low is not None
     assert dial.high is not None
     return [
@@ -127,7 +129,7 @@ def test_a_value_that_is_not_allowed_is_refused_in_one_sentence(
 def _refusal(kind: Kind, variant: type[Variant], changes: dict[str, object]) -> str:
     """How an experiment with these changes to a variant's JSON form is refused."""
     model = home(kind, variant)
-    form = experiment_form(kind, usual(variant, model.card()), model)
+    form = experiment_form(kind, model.card().usual(variant), model)
     form[kind.removesuffix("s")] |= changes
     with pytest.raises(InputError) as refused:
         Experiment.read(form)

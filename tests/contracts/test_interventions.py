@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from specimens import (
+    brief,
     experiment_form,
     home,
     identical,
@@ -17,7 +18,6 @@ from specimens import (
     one_of_each,
     some_data,
     state_of,
-    usual,
     variations,
 )
 
@@ -25,7 +25,7 @@ from engine import discovery
 from engine.behaviours.base import Dataset
 from engine.degraders.base import Degraded
 from engine.degraders.weight_noise import WeightNoise
-from engine.dials import InputError, dials_of
+from engine.dials import InputError
 from engine.interventions.base import Intervention
 from engine.interventions.identity import Identity
 from engine.measure import Losses, measure
@@ -51,13 +51,7 @@ def specimens(variant: type[Intervention]) -> Iterator[tuple[Intervention, Model
         yield brief(specimen), at_home
     for model in one_of_each():
         if model != at_home and variant.is_compatible(model.card()):
-            yield brief(usual(variant, model.card())), model
-
-
-def brief(intervention: Intervention) -> Intervention:
-    """The intervention, and if it is fitted in steps, in as few as it allows: how good a fit is, is no contract."""
-    steps = next((dial.low for dial in dials_of(type(intervention)) if dial.name == "steps"), None)
-    return intervention if steps is None else intervention.model_copy(update={"steps": int(steps)})
+            yield brief(model.card().usual(variant)), model
 
 
 def degraded(model: Model) -> Degraded:
@@ -136,7 +130,7 @@ def test_a_model_that_has_no_place_for_it_is_refused_in_one_sentence(
 ) -> None:
     model = home("interventions", variant)
     card = model.card()
-    form = experiment_form("interventions", usual(variant, card), model)
+    form = experiment_form("interventions", card.usual(variant), model)
     form["degrader"] = "weight-noise"
     no_parts = Perceptron(inputs=1, hidden=(), outputs=2)
     bare = card.model_copy(update={"vectors": {}, "groups": {}, "parts": {}, "architecture": no_parts})
