@@ -33,7 +33,7 @@ def main() -> None:
     """Prints both tables."""
     lab = Lab(Store(default_folder()))
     card = Induction().card()
-    interventions = _interventions(card)
+    interventions = interventions_of(card)
 
     print("| intervention | E(0) | checkpoint | weight noise |\n|---|---|---|---|")
     for title, intervention in interventions.items():
@@ -59,7 +59,8 @@ def main() -> None:
     lab.close()
 
 
-def _interventions(card: Card) -> dict[str, Form]:
+def interventions_of(card: Card) -> dict[str, Form]:
+    """The interventions that are compared, by what they are called."""
     previous, induction = card.groups["heads"]["previous-token"], card.groups["heads"]["induction"][:2]
     vectors = {f"{vector} (spurious)": {"name": "steering", "vector": vector} for vector in card.vectors}
     return {
