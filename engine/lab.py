@@ -1,4 +1,4 @@
-"""What sweeps share: the store, the networks that are loaded, and a thread for each core."""
+"""What sweeps share: the store, the networks that are loaded, and the device with a thread for each core."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ import torch
 
 from engine.behaviours.base import Behaviour, Dataset
 from engine.degraders.base import Degraded, Setting
+from engine.device import chosen, described
 from engine.interventions.base import Intervention
 from engine.kept import KeptNetworks
 from engine.measure import Losses, measure
 from engine.models.base import Model
 from engine.networks.network import Network
 from engine.spec import Experiment
+from engine.stacking import Stacks
 from engine.store import Store
 
 M_TRIM_THRESHOLD: Final = -1  # from glibc's malloc.h
@@ -32,12 +34,14 @@ MOST_DATA: Final = 4
 class Lab:
     """What sweeps share: the store, the networks that are loaded, and one thread for each core."""
 
-    def __init__(self, store: Store, threads: int | None = None) -> None:
+    def __init__(self, store: Store, threads: int | None = None, device: str | None = None) -> None:
         self.store = store
         self.threads = threads or available_cores()
+        self.device = chosen(device)
         self._networks: dict[tuple[str, int | None], Network] = {}
         self._kept = KeptNetworks()
         self._data: dict[tuple[Behaviour, Model, int], Dataset] = {}
+        self._stacks = Stacks()
         self._pool = ThreadPoolExecutor(self.threads, initializer=_one_thread)
 
     def network(self, experiment: Experiment) -> Network:
@@ -46,7 +50,7 @@ class Lab:
         if asked not in self._networks:
             trained = experiment.model.load()
             weights = trained.weights if experiment.step is None else trained.checkpoint(experiment.step)
-            self._networks[asked] = replace(trained, card=experiment.card, weights=weights)
+            self._networks[asked] = replace(trained, card=experiment.card, weights=weights).to(self.device)
         return self._networks[asked]
 
     def data(self, experiment: Experiment) -> Dataset:
@@ -73,8 +77,27 @@ class Lab:
         degraded: Sequence[Degraded],
         interventions: Sequence[Sequence[Intervention | None]],
     ) -> list[list[Losses]]:
-        """Measures degraded networks side by side, each under its own interventions (`engine.measure.measure`)."""
-        return list(self._pool.map(partial(measure, network, data), degraded, interventions))
+        """Measures degraded networks, each under its own interventions (`engine.measure.measure`): side by side on the
+        cores, or stacked on a GPU.
+        """
+        if self.device.type == "cpu":
+            return list(self._pool.map(partial(measure, network, data), degraded, interventions))
+        losses: dict[int, list[Losses]] = {}
+        for under in dict.fromkeys(map(tuple, interventions)):
+            places = [place for place, each in enumerate(interventions) if tuple(each) == under]
+            some = [degraded[place] for place in places]
+            losses |= dict(zip(places, self._stacks.measure(network, data, some, under), strict=True))
+        return [losses[place] for place in range(len(degraded))]
+
+    @property
+    def batch(self) -> int:
+        """So many degraded networks are best measured at a time."""
+        return self.threads if self.device.type == "cpu" else self._stacks.most
+
+    @property
+    def where(self) -> str:
+        """What it measures on, as people read it."""
+        return described(self.device, self.threads)
 
     def __enter__(self) -> Self:
         return self

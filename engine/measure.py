@@ -1,39 +1,42 @@
 """The planner: measures one degraded network, with and without an intervention, doing no work twice.
 
 Whatever comes before the first site that an intervention changes is computed once and shared with the run without it.
-The last layer is computed only where a loss is read, and items run in tiles that stay in the processor's cache.
+Whatever comes before the first stage that is degraded is computed once and shared by all degraded networks. The last
+layer is computed only where a loss is read, and items run in tiles that stay in the processor's cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from engine.behaviours.base import Dataset
 from engine.degraders.base import Degraded
 from engine.interventions.base import FitOn, Intervention, World
 from engine.items import Items
-from engine.networks.network import Network, read_everywhere, run_until
-from engine.networks.reading import among, losses_of, state_of
+from engine.networks.network import Network, run_until
+from engine.networks.reading import Part, Tile, among, examples_of, losses_of, on_device, reference_of, tiles_of
 from engine.sites import Edit, Stage, State, Weights
 
-TILE = 32
-"""Items that run together: at most this many rows of the embedded models fit the L2 cache of one core."""
+ROWS: Final = 2048
+"""Rows (positions of items, or items that have none) that run together on a CPU: of the embedded models, about as many
+as fit the L2 cache of one core."""
 
-Edits = Mapping[str, Edit]
+ROWS_ON_GPU: Final = 65_536
 
-
-EXAMPLES = 2
+EXAMPLES: Final = 2
 """Of so many items of each set every single loss is kept, to be shown."""
 
-
-SHOWN_CLASSES = 16
+SHOWN_CLASSES: Final = 16
 """Of a network with at most so many classes the whole answer is kept for these items."""
+
+Edits = Mapping[str, Edit]
 
 
 class Losses(NamedTuple):
@@ -48,6 +51,22 @@ class Losses(NamedTuple):
     behaviour_examples: Float[np.ndarray, "example slot"]
     performance_answers: Float[np.ndarray, "example slot class"]
     behaviour_answers: Float[np.ndarray, "example slot class"]
+
+
+class TileRead(NamedTuple):
+    """What is read of one tile under one condition, as tensors: the loss in every slot, and of each item that is shown
+    the probability of each class.
+    """
+
+    losses: Tensor
+    answers: Tensor
+
+
+class Read(NamedTuple):
+    """What is read of both sets, tile by tile and for each condition."""
+
+    performance: list[list[TileRead]]
+    behaviour: list[list[TileRead]]
 
 
 def measure(
@@ -65,29 +84,68 @@ def measure(
         One `Losses` for each intervention, in their order.
     """
     with torch.inference_mode():
-        reference = LazyReference(network, degraded, data)
-        conditions = [{} if each is None else each.edits(reference) for each in interventions]
-        performance = _read(network, degraded, data.performance, conditions)
-        behaviour = _read(network, degraded, data.behaviour, conditions)
+        return losses_by_network(network, data, read(network, data, degraded, interventions))[0]
+
+
+def read(network: Network, data: Dataset, degraded: Degraded, interventions: Sequence[Intervention | None]) -> Read:
+    """`measure`, up to tensors: this much may run under `torch.vmap` over the weights."""
+    reference = LazyReference(network, degraded, data)
+    conditions = [{} if each is None else each.edits(reference) for each in interventions]
+    sets = [_tiles(network, items, part) for part, items in _measured(data)]
+    common = network.undegraded.common(degraded.weights, degraded.edits, sets[0][0].state)
+    known = _known(network, conditions, common, sets[0][0].state)
+
+    def read_tile(tile: Tile) -> list[TileRead]:
+        state = tile.state
+        if known:
+            state = state | network.undegraded.activations(data, tile, state, known)
+        logits = run(network.stages, degraded, state, conditions, common)
+        return [_read_logits(each, tile, _classes_shown(network)) for each in logits]
+
+    return Read(*([read_tile(tile) for tile in tiles] for tiles in sets))
+
+
+def losses_by_network(network: Network, data: Dataset, found: Read) -> list[list[Losses]]:
+    """What was read, of each network (one, unless the tensors have an axis of networks before all others) for each
+    condition.
+    """
+    classes = _classes_shown(network)
+    performance, behaviour = (
+        [_by_item(items, _tiles(network, items, part), read, classes) for read in zip(*tiles, strict=True)]
+        for (part, items), tiles in zip(_measured(data), found, strict=True)
+    )
+    networks = len(performance[0].means) if performance else 1
     return [
-        Losses(p.means, b.means, p.losses, b.losses, p.answers, b.answers)
-        for p, b in zip(performance, behaviour, strict=True)
+        [
+            Losses(p.means[i], b.means[i], p.losses[i], b.losses[i], p.answers[i], b.answers[i])
+            for p, b in zip(performance, behaviour, strict=True)
+        ]
+        for i in range(networks)
     ]
 
 
 def run(
-    stages: Sequence[Stage], degraded: Degraded, state: State, conditions: Sequence[Edits]
+    stages: Sequence[Stage], degraded: Degraded, state: State, conditions: Sequence[Edits], common: int = 0
 ) -> list[Float[Tensor, "item slot vocab"]]:
-    """The last activation under each condition, with every stage before a condition's first edit computed only once."""
+    """The last activation under each condition, with every stage before a condition's first edit computed only once.
+
+    Args:
+        stages: the network's.
+        degraded: its weights, and what is done to its activations.
+        state: what the run begins with.
+        conditions: what is done to its activations besides.
+        common: the first so many stages need not be computed: what is read of them is in the state, without any edit.
+    """
     trunk = dict(state)
     forks: dict[int, State] = {}
-    for stage in stages:
+    for number, stage in enumerate(stages):
         waiting = [i for i in range(len(conditions)) if i not in forks]
         for fork, own in forks.items():
             own[stage.site] = _step(stage, degraded, own, conditions[fork])
-        if not waiting:
+        if not waiting or (number < common and stage.site not in trunk):
             continue
-        trunk[stage.site] = _step(stage, degraded, trunk, {})
+        known = trunk[stage.site] if number < common else None
+        trunk[stage.site] = _step(stage, degraded, trunk, {}, known)
         for i in waiting:
             if stage.site in conditions[i]:
                 forks[i] = trunk | {stage.site: conditions[i][stage.site](trunk[stage.site], trunk)}
@@ -95,55 +153,72 @@ def run(
     return [forks.get(i, trunk)[last] for i in range(len(conditions))]
 
 
-def _step(stage: Stage, degraded: Degraded, state: State, edits: Edits) -> Tensor:
-    activation = stage.run(degraded.weights, state)
+def _step(stage: Stage, degraded: Degraded, state: State, edits: Edits, known: Tensor | None = None) -> Tensor:
+    activation = stage.run(degraded.weights, state) if known is None else known
     for change in (degraded.edits, edits):
         if stage.site in change:
             activation = change[stage.site](activation, state)
     return activation
 
 
-class _Reading(NamedTuple):
+def _step_of(degraded: Degraded, stage: Stage, state: State) -> Tensor:
+    return _step(stage, degraded, state, {})
+
+
+def _measured(data: Dataset) -> tuple[tuple[Part, Items], ...]:
+    return ("performance", data.performance), ("behaviour", data.behaviour)
+
+
+def _tiles(network: Network, items: Items, part: Part) -> tuple[Tile, ...]:
+    rows = ROWS if network.device.type == "cpu" else ROWS_ON_GPU
+    return tiles_of(items, part, network.device, rows, EXAMPLES)
+
+
+def _known(network: Network, conditions: Sequence[Edits], common: int, state: State) -> tuple[str, ...]:
+    """The sites of the first so many stages that are read after them, or after the first edit of a condition."""
+    names = [stage.site for stage in network.stages[:common]]
+    wanted = set(network.undegraded.entering(common, state)) if common else set()
+    for edits in conditions:
+        first = next((number for number, name in enumerate(names, 1) if name in edits), 0)
+        wanted |= set(network.undegraded.entering(first, state)) if first else set()
+    return tuple(name for name in names if name in wanted)
+
+
+def _classes_shown(network: Network) -> int:
+    classes = network.card.architecture.classes
+    return classes if classes <= SHOWN_CLASSES else 0
+
+
+def _read_logits(logits: Float[Tensor, "item slot vocab"], tile: Tile, classes: int) -> TileRead:
+    some = logits[tile.places] if classes and len(tile.shown) else logits.new_empty(0, 0, logits.shape[-1])
+    return TileRead(losses_of(logits, tile.answers), among(some, tile.answers).softmax(-1))
+
+
+class _Set(NamedTuple):
     """What is read of one set under one condition: see `Losses`."""
 
-    means: Float[np.ndarray, " item"]
-    losses: Float[np.ndarray, "example slot"]
-    answers: Float[np.ndarray, "example slot class"]
+    means: Float[np.ndarray, "network item"]
+    losses: Float[np.ndarray, "network example slot"]
+    answers: Float[np.ndarray, "network example slot class"]
 
 
-def _read(network: Network, degraded: Degraded, items: Items, conditions: Sequence[Edits]) -> list[_Reading]:
-    state, classes = state_of(items), network.card.architecture.classes
-    losses = [torch.empty(items.targets.shape) for _ in conditions]
-    shape = (min(EXAMPLES, len(items)), items.targets.shape[1], classes if classes <= SHOWN_CLASSES else 0)
-    answers = [torch.empty(shape) for _ in conditions]
-    for tile, end in _tiles(items):
-        part = {name: tensor[tile] for name, tensor in state.items()}
-        part |= {name: part[name][:, :end] for name in ("inputs", "corrupt")}
-        for i, logits in enumerate(run(network.stages, degraded, part, conditions)):
-            losses[i][tile] = losses_of(logits, items, tile)
-            for place in torch.nonzero(tile < EXAMPLES).flatten() if shape[-1] else ():
-                answers[i][tile[place]] = among(logits[place], items).softmax(-1)
-    return [
-        _Reading(_item_means(each.numpy(), items), each[:EXAMPLES].numpy(), shown.numpy())
-        for each, shown in zip(losses, answers, strict=True)
-    ]
+def _by_item(items: Items, tiles: Sequence[Tile], found: Sequence[TileRead], classes: int) -> _Set:
+    """What was read of the items, in their order."""
+    first = found[0].losses
+    networks, slots = len(first) if first.ndim == 3 else 1, items.targets.shape[1]
+    losses = np.empty((networks, len(items), slots), dtype=np.float32)
+    answers = np.empty((networks, min(EXAMPLES, len(items)), slots, classes), dtype=np.float32)
+    for tile, part in zip(tiles, found, strict=True):
+        losses[:, tile.items] = part.losses.cpu().numpy()
+        if classes and len(tile.shown):
+            answers[:, tile.shown] = part.answers.cpu().numpy()
+    return _Set(_item_means(losses, items), losses[:, :EXAMPLES], answers)
 
 
-def _tiles(items: Items) -> Iterator[tuple[Int[Tensor, " tile"], int]]:
-    """Indices of items that run together, and how much of their inputs is needed: all the features, but no token after
-    the last position read, so sequences of one length run together.
-    """
-    if items.inputs.dtype.kind == "f":
-        yield from ((tile, items.inputs.shape[1]) for tile in torch.arange(len(items)).split(TILE))
-        return
-    ends = torch.from_numpy(items.read).amax(dim=1) + 1
-    yield from ((tile, int(ends[tile].max())) for tile in ends.argsort(stable=True).split(TILE))
-
-
-def _item_means(losses: Float[np.ndarray, "item slot"], items: Items) -> Float[np.ndarray, " item"]:
+def _item_means(losses: Float[np.ndarray, "network item slot"], items: Items) -> Float[np.ndarray, "network item"]:
     read = losses if items.metric == "loss" else np.exp(-losses)
     # by `scored`, not by what is NaN: the loss of a network that has come apart must stay NaN
-    return np.where(items.scored, read, 0).sum(axis=1, dtype=np.float64) / items.scored.sum(axis=1)
+    return np.where(items.scored, read, 0).sum(axis=-1, dtype=np.float64) / items.scored.sum(axis=-1)
 
 
 class LazyReference:
@@ -153,7 +228,7 @@ class LazyReference:
         self.network = network
         self.data = data
         self._networks: dict[FitOn, Degraded] = {"degraded": degraded, "original": Degraded(network.weights)}
-        self._states: dict[tuple[FitOn, str], State] = {}
+        self._states: dict[str, State] = {}
 
     def weights(self, fit_on: FitOn) -> Weights:
         """The weights of the degraded or of the original network."""
@@ -161,24 +236,35 @@ class LazyReference:
 
     def activations(self, site: str, fit_on: FitOn) -> Float[Tensor, "item pos ..."]:
         """The activations of the reference inputs at a site, at every position."""
-        inputs = torch.from_numpy(self.data.reference)
-        return self._kept(site, fit_on, "reference", {"inputs": inputs, "read": read_everywhere(inputs)})
+        return self._kept(site, fit_on, "reference", reference_of(self.data, self.network.device))
 
     def examples(self, site: str, fit_on: FitOn, world: World) -> Float[Tensor, "item slot ..."]:
         """The activations of the example items at a site, at the positions that are read."""
-        state = state_of(self.data.examples)
-        inputs = state["inputs" if world == "clean" else "corrupt"]
-        activation = self._kept(site, fit_on, world, {"inputs": inputs, "read": state["read"]})
-        if self.network.stage(site).slots or inputs.is_floating_point():
+        state = examples_of(self.data, self.network.device)
+        if world == "corrupt":
+            state = state | {"inputs": state["corrupt"], "corrupt": state["inputs"]}
+        activation = self._kept(site, fit_on, world, state)
+        if self.network.stage(site).slots or state["inputs"].is_floating_point():
             return activation
-        return activation[torch.arange(len(inputs))[:, None], state["read"]]
+        return activation[torch.arange(len(activation), device=activation.device)[:, None], state["read"]]
 
     def run(self, state: State, sites: Collection[str], fit_on: FitOn) -> dict[str, Tensor]:
         """The activations of any inputs at these sites."""
-        degraded = self._networks[fit_on]
-        return run_until(self.network.stages, lambda stage, known: _step(stage, degraded, known, {}), state, sites)
+        state = on_device(state, self.network.device)
+        return run_until(self.network.stages, partial(_step_of, self._networks[fit_on]), state, sites)
 
     def _kept(self, site: str, fit_on: FitOn, name: str, inputs: State) -> Tensor:
-        state = self._states.get((fit_on, name), inputs)
-        self._states[fit_on, name] = state = self.run(state, [site], fit_on)
-        return state[site]
+        """The activation of some inputs at a site. What is computed on the way is kept: another site may need it."""
+        undegraded, degraded, stages = self.network.undegraded, self._networks[fit_on], self.network.stages
+        common = len(stages) if fit_on == "original" else undegraded.common(degraded.weights, degraded.edits, inputs)
+        names = [stage.site for stage in stages[:common]]
+        if site in names and not (site == names[-1] and site in degraded.edits):
+            return undegraded.activations(self.data, name, inputs, [site])[site]
+        if name not in self._states:
+            state = inputs
+            if common:
+                state = state | undegraded.activations(self.data, name, inputs, undegraded.entering(common, inputs))
+                state[names[-1]] = _step(stages[common - 1], degraded, state, {}, state[names[-1]])
+            self._states[name] = state
+        self._states[name] = run_until(stages[common:], partial(_step_of, degraded), self._states[name], [site])
+        return self._states[name][site]

@@ -19,12 +19,13 @@ Weights = Mapping[str, "Tensor"]
 
 State = dict[str, "Tensor"]
 """Activations by site, beside what comes with the items of a run: `inputs` [item, pos] (tokens) or [item, feature],
-`read` and `scored` [item, slot], `corrupt` (their counterparts, shaped as `inputs`) and `index` [item]
-(`behaviours.base.Items`).
+`read` and `scored` [item, slot], `corrupt` (their counterparts, shaped as `inputs`), and `set` and `index` [item]: which
+set an item is of, and its number there (`networks.reading`, `items.Items`).
 """
 
 Edit = Callable[["Tensor", State], "Tensor"]
-"""What happens to the activation at one site, in the state of the run. Leaves both arguments as they were."""
+"""What happens to the activation at one site, in the state of the run. Leaves both arguments as they were. Of earlier
+activations the state need only hold those that later stages read."""
 
 
 @dataclass(frozen=True)

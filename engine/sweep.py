@@ -120,8 +120,8 @@ class Sweep:
         return self._judge({place.index for place in found})
 
     def step(self) -> set[int]:
-        """Measures the next batch, one point for each thread; returns the indices of strengths that changed. Where
-        networks are sampled it may come back with none, while they are under way.
+        """Measures the next batch (`Lab.batch`); returns the indices of strengths that changed. Where networks are
+        sampled it may come back with none, while they are under way.
         """
         started = time.perf_counter()
         try:
@@ -193,7 +193,7 @@ class Sweep:
         some time has passed.
         """
         # nothing can be said without the undegraded network, so it is first in the queue and goes alone
-        size = self._lab.threads if ORIGIN in self._measured else 1
+        size = self._lab.batch if ORIGIN in self._measured else 1
         if not self._making:
             together = self.experiment.degrader.together and ORIGIN in self._measured
             self._making = deque(islice(self._todo, None if together else size))

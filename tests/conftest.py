@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engine.networks.network import Network
 
 os.environ["OMP_NUM_THREADS"] = "1"  # the networks here are small: threads within one would only wait for each other
+os.environ.setdefault("REGIMESCOPE_DEVICE", "cpu")  # what a GPU does is tested apart
 
 SMALL: dict[str, Any] = {
     "model": "induction",

@@ -48,7 +48,7 @@ class ActivationPatching(Intervention):
             import torch
 
             exchanged = {
-                **{name: state[name] for name in ("read", "scored", "index")},
+                **{name: state[name] for name in ("read", "scored", "index", "set")},
                 "inputs": state["corrupt"],
                 "corrupt": state["inputs"],
             }
@@ -62,7 +62,7 @@ class ActivationPatching(Intervention):
         """Whether a place is to be patched."""
         import torch
 
-        position = state["read"] if slots else torch.arange(places)[None]
+        position = state["read"] if slots else torch.arange(places, device=state["read"].device)[None]
         if self.at == "one position":
             return position == self.position
         if self.at == "every position" or slots or state["inputs"].is_floating_point():

@@ -30,7 +30,7 @@ def mean_difference(reference: Reference, site: str, fit_on: FitOn) -> Float[Ten
     change = reference.examples(site, fit_on, "corrupt") - reference.examples(site, fit_on, "clean")
     if reference.data.examples.inputs.dtype.kind == "f":
         return change.mean(0)
-    return change[torch.from_numpy(reference.data.examples.scored)].mean(0)
+    return change[torch.from_numpy(reference.data.examples.scored).to(change.device)].mean(0)
 
 
 def rows(activation: Float[Tensor, ...], like: Float[Tensor, ...]) -> Float[Tensor, "*place feature"]:
@@ -40,10 +40,9 @@ def rows(activation: Float[Tensor, ...], like: Float[Tensor, ...]) -> Float[Tens
 
 def without(activation: Float[Tensor, ...], direction: Float[Tensor, ...]) -> Float[Tensor, ...]:
     """The activation without its component along the direction: x − (x·v̂)v̂. Nothing lies along a zero direction."""
-    norm = direction.norm()
-    if norm == 0:
-        return activation
-    unit = direction.flatten() / norm
+    import torch
+
+    unit = direction.flatten() / direction.norm().clamp_min(torch.finfo(direction.dtype).tiny)
     features = rows(activation, direction)
     return (features - (features @ unit)[..., None] * unit).view_as(activation)
 

@@ -94,9 +94,10 @@ def _put_others(
 ) -> Float[Tensor, "item place part ..."]:
     import torch
 
-    places = state["read"] if slots else torch.arange(activation.shape[1])[None]
+    device = activation.device
+    places = state["read"] if slots else torch.arange(activation.shape[1], device=device)[None]
     places = places.clamp(max=others.shape[1] - 1)  # beyond the end of the other input: its last place
-    donors = torch.tensor([_donor(seed, index, len(others)) for index in state["index"].tolist()])
+    donors = torch.tensor([_donor(seed, index, len(others)) for index in state["index"].tolist()], device=device)
     changed = activation.clone()
     changed[:, :, chosen] = others[donors[:, None], places]
     return changed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -14,13 +14,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from engine.networks.network import Network, run_until
-from engine.networks.reading import losses_of, state_of
+from engine.networks.reading import Answers, answers_of, losses_of, on_device, state_of
 from engine.networks.training import one_thread
 from engine.randomness import normal
 from engine.sites import LOGITS, Stage, State
 
 if TYPE_CHECKING:
-    from engine.items import Items
+    from engine.items import Items, Metric
 
 LEARNING_RATE: Final = 0.03
 START: Final = 0.1
@@ -32,7 +32,7 @@ FITTING: Final = Lock()
 """The threads of a sweep all ask for the same fit at once; one of them does it."""
 
 Run = Callable[[State, Collection[str]], State]
-"""Computes activations from a state that may already hold some (`Reference.run`)."""
+"""Computes activations from a state that may already hold some (`Reference.run`), on the network's device."""
 
 
 class Change(NamedTuple):
@@ -95,7 +95,10 @@ def _fit_on_original(network: Network, examples: Examples, goal: Goal) -> Change
     def step(stage: Stage, state: State) -> Tensor:
         return stage.run(network.weights, state)
 
-    return fit(partial(run_until, network.stages, step), examples.items, goal)
+    def run(state: State, sites: Collection[str]) -> State:
+        return run_until(network.stages, step, on_device(state, network.device), sites)
+
+    return fit(run, examples.items, goal)
 
 
 def fit(run: Run, examples: Items, goal: Goal) -> Change:
@@ -106,34 +109,36 @@ def fit(run: Run, examples: Items, goal: Goal) -> Change:
     items = examples.part(0, goal.examples)
     with torch.inference_mode(False), torch.enable_grad(), one_thread():  # measuring goes without gradients
         with torch.no_grad():
-            state = run(_as_far_as_read(state_of(items)), [goal.site])
+            state = run(_as_far_as_read(state_of(items, "examples")), [goal.site])
             x = state[goal.site]
-            before = _metric(_losses(run(state, [LOGITS]), items), items)
+            answers = answers_of(items, x.device)
+            before = _metric(losses_of(run(state, [LOGITS])[LOGITS], answers), answers, items.metric)
             aim = before + goal.effect if items.metric == "loss" else (before + goal.effect).clamp(1 - SURE, SURE)
         uphill = 1 if items.metric == "loss" else -1
         unit = x.square().mean().sqrt()
         shape = x.shape[1:] if state["inputs"].is_floating_point() else x.shape[2:]
-        shift, into, out_of = _start(shape, goal)
+        shift, into, out_of = _start(shape, goal, x.device)
         optimiser = torch.optim.Adam([shift, into, out_of], lr=LEARNING_RATE, eps=1e-12)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1 - step / goal.steps)
         for _ in range(goal.steps):
             changed = state | {goal.site: Change(unit * shift, into, out_of).apply(x)}
-            losses = _losses(run(changed, [LOGITS]), items)
-            off = _metric(losses.detach(), items) - aim
+            losses = losses_of(run(changed, [LOGITS])[LOGITS], answers)
+            off = _metric(losses.detach(), answers, items.metric) - aim
             optimiser.zero_grad()
-            (uphill * off * _item_means(losses, items).mean()).backward()
+            (uphill * off * _item_means(losses, answers).mean()).backward()
             optimiser.step()
             schedule.step()
         return Change((unit * shift).detach(), into.detach(), out_of.detach())
 
 
-def _start(shape: tuple[int, ...], goal: Goal) -> tuple[Tensor, Tensor, Tensor]:
+def _start(shape: tuple[int, ...], goal: Goal, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Where the fit begins: a small random vector, and a map of which U is 0 and V has columns of length about 1."""
     size = math.prod(shape)
     shift = torch.from_numpy(normal(tuple(shape), "fitted shift", goal.seed))
     out_of = torch.from_numpy(normal((size, goal.rank), "fitted map", goal.seed))
     shift, into, out_of = START * shift, torch.zeros(size, goal.rank), size**-0.5 * out_of
-    return shift.requires_grad_(), into.requires_grad_(), out_of.requires_grad_()
+    shift, into, out_of = (each.to(device).requires_grad_() for each in (shift, into, out_of))
+    return shift, into, out_of
 
 
 def _as_far_as_read(state: State) -> State:
@@ -144,17 +149,11 @@ def _as_far_as_read(state: State) -> State:
     return state | {name: state[name][:, :end] for name in ("inputs", "corrupt")}
 
 
-def _losses(state: State, items: Items) -> Float[Tensor, "item slot"]:
-    """The loss in every slot; NaN where nothing is scored."""
-    return losses_of(state[LOGITS], items, torch.arange(len(items)))
-
-
-def _metric(losses: Float[Tensor, "item slot"], items: Items) -> Float[Tensor, ""]:
+def _metric(losses: Float[Tensor, "item slot"], answers: Answers, metric: Metric) -> Float[Tensor, ""]:
     """The mean over items of what the behaviour measures of one."""
-    read = losses if items.metric == "loss" else (-losses).exp()
-    return _item_means(read, items).mean()
+    read = losses if metric == "loss" else (-losses).exp()
+    return _item_means(read, answers).mean()
 
 
-def _item_means(values: Float[Tensor, "item slot"], items: Items) -> Float[Tensor, " item"]:
-    scored = torch.from_numpy(items.scored)
-    return torch.where(scored, values, 0).sum(1) / scored.sum(1)
+def _item_means(values: Float[Tensor, "item slot"], answers: Answers) -> Float[Tensor, " item"]:
+    return torch.where(answers.scored, values, 0).sum(1) / answers.scored.sum(1)

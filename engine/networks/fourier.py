@@ -17,7 +17,7 @@ def waves(p: int, frequencies: Collection[int]) -> Float[Tensor, "wave p"]:
 
 def component(table: Float[Tensor, "p d"], frequencies: Collection[int]) -> Float[Tensor, "p d"]:
     """The part of each column, a function of the row's number, that lies in the waves of these frequencies."""
-    basis = waves(len(table), frequencies)
+    basis = waves(len(table), frequencies).to(table.device)
     return (basis.T @ (basis @ table.double())).to(table)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,9 +17,13 @@ from torch import Tensor
 from engine.dials import InputError
 from engine.items import Items
 from engine.models.base import Card
+from engine.networks.undegraded import Undegraded
 from engine.sites import Stage, State, Weights
 
 WEIGHTS, CHECKPOINTS, VECTORS = "weights.safetensors", "checkpoints.safetensors", "vectors.safetensors"
+
+SCALE_ITEMS: Final = 64
+"""Of so many items the size of activations is taken."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Network:
         if step == self.card.steps[-1]:
             return self.weights
         with safe_open(self.folder / CHECKPOINTS, framework="pt") as file:
-            return {name: file.get_tensor(f"{step}/{name}").float() for name in self.weights}
+            return {name: file.get_tensor(f"{step}/{name}").float().to(self.device) for name in self.weights}
 
     def stage(self, site: str) -> Stage:
         """The stage that writes the activation of a site."""
@@ -59,12 +64,38 @@ class Network:
     @cached_property
     def vectors(self) -> dict[str, Tensor]:
         """The directions that the card names, each with the shape of an activation at its site in one place."""
-        return load_file(self.folder / VECTORS) if self.card.vectors else {}
+        vectors = load_file(self.folder / VECTORS) if self.card.vectors else {}
+        return {name: vector.to(self.device) for name, vector in vectors.items()}
 
     @cached_property
     def scale(self) -> dict[str, Tensor]:
         """Root mean square of every tensor of weights: the unit of weight noise, a scalar each."""
         return {name: tensor.square().mean().sqrt() for name, tensor in self.weights.items()}
+
+    @cached_property
+    def activation_scale(self) -> dict[str, float]:
+        """Root mean square of the activation at every site, on the first items of training: the unit of activation
+        noise.
+        """
+        items = self.training.batch(0, SCALE_ITEMS)[0]
+        inputs, read = (torch.from_numpy(array).to(self.device) for array in (items.inputs, items.read))
+        with torch.inference_mode():
+            state = forward(self.stages, self.weights, inputs, read)
+        return {stage.site: state[stage.site].double().square().mean().sqrt().item() for stage in self.stages}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(iter(self.weights.values())).device
+
+    def to(self, device: torch.device) -> Network:
+        """The network with its weights on a device."""
+        return replace(self, weights={name: tensor.to(device) for name, tensor in self.weights.items()})
+
+    @cached_property
+    def undegraded(self) -> Undegraded:
+        """Activations that degraded networks share with this one."""
+        return Undegraded(self.stages, self.weights)
 
 
 def load(folder: Path, card: Card, stages: tuple[Stage, ...], training: Training) -> Network:

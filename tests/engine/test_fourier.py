@@ -14,7 +14,8 @@ from engine.degraders.weight_noise import WeightNoise
 from engine.interventions.base import FitOn, Intervention
 from engine.interventions.fourier import Fourier
 from engine.interventions.frequency_rotation import FrequencyRotation
-from engine.measure import LazyReference, run, state_of
+from engine.measure import LazyReference, run
+from engine.networks.reading import state_of
 from engine.models.modular_addition import ModularAddition
 from engine.networks.fourier import component, shares, waves
 from engine.networks.network import Network

@@ -28,6 +28,7 @@ from engine.models.base import Card
 from engine.models.induction import Induction
 from engine.networks import transformer
 from engine.networks.network import Network
+from engine.networks.reading import state_of
 from engine.sites import Edit
 
 SHAPE = Transformer(layers=3, heads=2, d_model=8, vocab=11, context=12, d_mlp=6)
@@ -221,7 +222,7 @@ def test_examples_are_read_where_their_answers_are(tiny: Network, tiny_data: Dat
 @pytest.mark.parametrize("site", SITES)
 def test_any_inputs_can_be_run_as_far_as_a_site(tiny: Network, tiny_data: Dataset, site: str) -> None:
     reference = planner.LazyReference(tiny, Degraded(tiny.weights), tiny_data)
-    state = planner.state_of(tiny_data.behaviour)
+    state = state_of(tiny_data.behaviour)
     found = reference.run(state, [site], "original")
     whole = [plain_forward(tiny.weights, tokens, {})[site] for tokens in tiny_data.behaviour.inputs]
     at = tiny_data.behaviour.read if tiny.stage(site).slots else np.tile(np.arange(SHAPE.context), (len(whole), 1))
@@ -286,13 +287,13 @@ def test_resuming_from_a_fork_equals_a_full_run(tiny: Network, tiny_data: Datase
     alike([together[0]], [together[4]], tolerance=0)
 
 
-@pytest.mark.parametrize("tile", [1, 2, 5, 1000])
+@pytest.mark.parametrize("rows", [1, 2 * SHAPE.context, 5 * SHAPE.context + 3, 10_000])
 def test_the_size_of_a_tile_changes_nothing(
-    tiny: Network, tiny_data: Dataset, monkeypatch: pytest.MonkeyPatch, tile: int
+    tiny: Network, tiny_data: Dataset, monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
     conditions = [None, Shift(sites=(sites.z(1),)), HeadAblation(heads=("0.0", "2.1"))]
     usual = measure(tiny, tiny_data, Degraded(tiny.weights), conditions)
-    monkeypatch.setattr(planner, "TILE", tile)
+    monkeypatch.setattr(planner, "ROWS", rows)
     alike(measure(tiny, tiny_data, Degraded(tiny.weights), conditions), usual, tolerance=1e-6)
 
 
