@@ -1,4 +1,4 @@
-"""The command line: `regimescope sweep | redose | verdict | list | train | card | handles | app`."""
+"""The command line: `regimescope sweep | redose | calibrate | map | verdict | list | train | card | handles | app`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from tqdm import tqdm
 
-from engine import discovery, model_commands
+from engine import device, dial_commands, discovery, model_commands
 from engine.dials import Dial, InputError, dials_of
 from engine.discovery import Kind
 from engine.regime import Analysis
+from engine.sources import add_source, experiment_of
 from engine.spec import Experiment, presets
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `regimescope list | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        kept = "; what was measured is kept, the same command goes on from there" if run in (_sweep, _redose) else ""
+        kept = "; what was measured is kept, the same command goes on from there" if arguments.resumes else ""
         print(f"\nregimescope: stopped{kept}.", file=sys.stderr)
         return INTERRUPTED
     return 0
@@ -47,22 +48,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="regimescope", description="Look for the clean regime of an intervention.")
+    parser.set_defaults(resumes=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     sweep = commands.add_parser("sweep", help="measure an experiment at every strength")
-    _add_source(sweep)
+    add_source(sweep)
     sweep.add_argument("--out", type=Path, required=True, metavar="RESULT.parquet", help="where the result goes")
     sweep.add_argument(
         "--items", nargs="?", const="", metavar="FILE", help="write per-item values too; default RESULT.items.parquet"
     )
     sweep.add_argument("--cache", type=Path, metavar="FOLDER", help="where measurements are kept")
-    sweep.set_defaults(run=_sweep)
+    device.add_option(sweep)
+    sweep.set_defaults(run=_sweep, resumes=True)
 
     redose = commands.add_parser("redose", help="the loss delta at equal effect: how much it takes at every strength")
-    _add_source(redose)
+    add_source(redose)
     redose.add_argument("--effect", type=float, metavar="E", help="the effect to reach; default: that at strength 0")
     redose.add_argument("--cache", type=Path, metavar="FOLDER", help="where measurements are kept")
-    redose.set_defaults(run=_redose)
+    device.add_option(redose)
+    redose.set_defaults(run=_redose, resumes=True)
 
     verdict = commands.add_parser("verdict", help="what a result says")
     verdict.add_argument("result", type=Path, metavar="RESULT.parquet")
@@ -73,30 +77,20 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--json", action="store_true", help="as JSON, each with its declared parameters")
     listing.set_defaults(run=_list)
 
+    dial_commands.add_commands(commands)
     model_commands.add_commands(commands)
 
     app = commands.add_parser("app", help="open the dashboard")
     app.add_argument("--port", type=int, default=8501, metavar="N", help="port on this machine, default 8501")
     app.add_argument("--cache", type=Path, metavar="FOLDER", help="where measurements are kept")
     app.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    device.add_option(app)
     app.set_defaults(run=_app)
     return parser
 
 
-def _add_source(command: argparse.ArgumentParser) -> None:
-    source = command.add_mutually_exclusive_group(required=True)
-    source.add_argument("spec", nargs="?", type=Path, metavar="SPEC.json", help="an experiment")
-    source.add_argument("--preset", metavar="NAME", help="a preset; see `regimescope list`")
-
-
-def _experiment(arguments: argparse.Namespace) -> Experiment:
-    if arguments.preset is not None:
-        return Experiment.preset(arguments.preset)
-    return Experiment.from_json(_text(arguments.spec))
-
-
 def _sweep(arguments: argparse.Namespace) -> None:
-    experiment = _experiment(arguments)
+    experiment = experiment_of(arguments)
     out: Path = arguments.out
     items = Path(arguments.items or out.parent / f"{out.stem}.items.parquet")
     for option, path in (("--out", out), ("--items", items)):
@@ -109,7 +103,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
     from engine.sweep import Sweep
 
     keep_freed_memory()
-    with Lab(Store(arguments.cache or default_folder())) as lab:
+    with Lab(Store(arguments.cache or default_folder()), device=arguments.device) as lab:
         sweep = Sweep(experiment, lab)
         with tqdm(total=sweep.total, unit="point", disable=None) as bar:
             sweep.recall()
@@ -123,17 +117,18 @@ def _sweep(arguments: argparse.Namespace) -> None:
         if arguments.items is not None:
             report.write(items, report.item_table(sweep), experiment, analysis)
     _print_verdict(analysis)
+    print(f"Measured on {lab.where}.")
 
 
 def _redose(arguments: argparse.Namespace) -> None:
-    experiment = _experiment(arguments)
+    experiment = experiment_of(arguments)
 
     from engine import redosing
     from engine.lab import Lab, keep_freed_memory
     from engine.store import Store, default_folder
 
     keep_freed_memory()
-    with Lab(Store(arguments.cache or default_folder())) as lab:
+    with Lab(Store(arguments.cache or default_folder()), device=arguments.device) as lab:
         target = arguments.effect if arguments.effect is not None else redosing.target_of(experiment, lab)
         doses = redosing.redose(experiment, lab, target)
         lines = [
@@ -142,6 +137,7 @@ def _redose(arguments: argparse.Namespace) -> None:
     print(f"{experiment.intervention.describe()}, at an effect of {target:.3g} {experiment.behaviour.effect}")
     print(f"  {'strength':<9} {'loss':>7}  {'loss delta, nats':<26} {'effect':<24} coefficient")
     print("\n".join(lines))
+    print(f"Measured on {lab.where}.")
 
 
 def _dose_line(experiment: Experiment, dose: Dose) -> str:
@@ -227,14 +223,10 @@ def _app(arguments: argparse.Namespace) -> None:
     command = [sys.executable, "-m", "app.serve", "--port", str(arguments.port)]
     command += ["--cache", str(arguments.cache)] if arguments.cache else []
     command += ["--no-browser"] if arguments.no_browser else []
+    if arguments.device or os.environ.get(device.VARIABLE):
+        device.chosen(arguments.device)  # here, where a bad one is still told in a sentence
+        command += ["--device", arguments.device] if arguments.device else []
     os.execv(sys.executable, command)
-
-
-def _text(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"SPEC.json must be a file that can be read, got {path} ({error.strerror}).") from error
 
 
 def _print_json(value: Any) -> None:

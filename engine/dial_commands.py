@@ -1,0 +1,149 @@
+"""The part of the command line that is about dials: `regimescope calibrate | map`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from engine import discovery
+from engine.device import add_option
+from engine.dials import InputError
+from engine.models.base import Progress
+from engine.sources import add_source, experiment_of
+from engine.spec import Experiment
+
+if TYPE_CHECKING:
+    from engine.calibrate import Calibration, Crossing
+    from engine.lab import Lab
+
+
+def add_commands(commands: Any) -> None:
+    """Adds the commands to a parser's."""
+    calibrate = commands.add_parser("calibrate", help="the strengths at which a dial gives a wanted degraded loss")
+    add_source(calibrate)
+    wanted = calibrate.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--loss", type=float, action="append", metavar="L", help="a degraded loss, nats; repeatable")
+    wanted.add_argument("--count", type=int, metavar="N", help="N losses, evenly spaced up to halfway to chance")
+    calibrate.add_argument("--all-dials", action="store_true", help="of every degrader that the model can have")
+    calibrate.add_argument("--draws", type=int, metavar="N", help="draws at each strength; default: at most 4")
+    calibrate.add_argument("--out", type=Path, metavar="SPEC2.json", help="write the experiment on these losses")
+    calibrate.add_argument("--cache", type=Path, metavar="FOLDER", help="where measurements are kept")
+    add_option(calibrate)
+    calibrate.set_defaults(run=_calibrate, resumes=True)
+
+    phases = commands.add_parser("map", help="two dials of a composition at once, a sweep for each strength of one")
+    add_source(phases)
+    phases.add_argument("--part", type=int, required=True, metavar="N", help="the part that is the outer dial, from 0")
+    phases.add_argument("--strengths", required=True, metavar="S,S,…", help="of the outer dial; 0: without it")
+    phases.add_argument("--out", type=Path, required=True, metavar="MAP.parquet", help="where the map goes; or MAP.csv")
+    phases.add_argument("--cache", type=Path, metavar="FOLDER", help="where measurements are kept")
+    add_option(phases)
+    phases.set_defaults(run=_map, resumes=True)
+
+
+def _calibrate(arguments: argparse.Namespace) -> None:
+    experiment = experiment_of(arguments)
+    out: Path | None = arguments.out
+    if out is not None:
+        _check_out(out)
+
+    from engine import calibrate  # torch is slow to import: not before the input is known to be good
+
+    with _lab(arguments) as lab:
+        wanted = arguments.loss or calibrate.spaced_losses(experiment, lab, arguments.count)
+        for asked in _dials(experiment) if arguments.all_dials else (experiment,):
+            with _bar(asked.degrader.name) as progress:
+                found = calibrate.calibrate(asked, lab, wanted, arguments.draws, progress)
+            _print(asked, found)
+        if out is not None:
+            on = calibrate.on_losses(experiment, lab, wanted, arguments.draws)
+            _write(out, on.experiment)
+            for sentence in on.left_out:
+                print(f"left out of {out}: {sentence}")
+
+
+def _map(arguments: argparse.Namespace) -> None:
+    experiment, strengths = experiment_of(arguments), _numbers(arguments.strengths)
+    _check_out(arguments.out)
+
+    from engine import phase_map
+
+    phase_map.sweeps_of(experiment, arguments.part, strengths)
+    with _lab(arguments) as lab, _bar("map") as progress:
+        frame = phase_map.phase_map(experiment, lab, arguments.part, strengths, progress)
+    phase_map.write(arguments.out, frame, experiment, arguments.part)
+    for label, verdict in dict(zip(frame["outer_label"], frame["verdict"], strict=True)).items():
+        print(f"  {label:<9} {verdict}")
+
+
+def _dials(experiment: Experiment) -> Iterator[Experiment]:
+    """The experiment on every dial that its model can have, its own as it is given, the others as they usually are."""
+    form = experiment.model_dump(mode="json")
+    for name, degrader in discovery.find("degraders").items():
+        if name == experiment.degrader.name:
+            yield experiment
+        elif degrader.is_compatible(experiment.card):
+            usual = experiment.card.usual(degrader).to_json()
+            yield Experiment.read(form | {"degrader": usual, "strengths": None})
+
+
+def _print(experiment: Experiment, found: tuple[Calibration, ...]) -> None:
+    print(experiment.degrader.name)
+    print(f"  {'wanted':<8} {'loss, nats':<24} strength")
+    for each in found:
+        for crossing in each.crossings:
+            print(f"  {each.wanted:<8.4g} {_line(crossing)}")
+        if not each.crossings:
+            print(f"  {each.wanted:<8.4g} never")
+    for each in found:
+        print(f"  {each.sentence}")
+
+
+def _line(crossing: Crossing) -> str:
+    loss, flag = crossing.nearest.loss, crossing.nearest.flag
+    reached = f"{loss.mean:.3f} ({loss.low:.3f} to {loss.high:.3f})"
+    return f"{reached:<24} {crossing.nearest.label}{'' if crossing.reached else ', nearest'}{flag and f': {flag}'}"
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(each) for each in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"--strengths must be numbers with commas between them, got '{text}'; correct it.") from error
+
+
+def _check_out(path: Path) -> None:
+    if path.is_dir() or not path.parent.is_dir():
+        raise InputError(f"--out must be a file in a folder that exists, got {path}; make the folder first.")
+
+
+def _write(path: Path, experiment: Experiment) -> None:
+    try:
+        path.write_text(experiment.to_json() + "\n")
+    except OSError as error:
+        raise InputError(f"--out must be a file that can be written, got {path} ({error.strerror}).") from error
+
+
+def _lab(arguments: argparse.Namespace) -> Lab:
+    from engine.lab import Lab, keep_freed_memory
+    from engine.store import Store, default_folder
+
+    keep_freed_memory()
+    return Lab(Store(arguments.cache or default_folder()), device=arguments.device)
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Progress]:
+    """Shows progress in points, of a total that may grow."""
+    with tqdm(unit="point", disable=None, desc=title) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress

@@ -1,0 +1,135 @@
+"""A phase map: two dials of a composition turned at once, one sweep for each strength of the outer one.
+
+The inner dial is the one that the composition leaves open. At strength 0 of the outer dial its part is left out, for
+there it is the network itself. At strength 0 of the inner dial a composition degrades nothing, so all sweeps begin at
+the same undegraded network, which is measured once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engine import report
+from engine.degraders.base import Degrader
+from engine.degraders.compose import Compose, Part
+from engine.dials import InputError
+from engine.lab import Lab
+from engine.models.base import Progress
+from engine.spec import Experiment
+from engine.sweep import Sweep
+
+OUTER: Final = ("outer_strength", "outer_label", "inner_strength", "inner_label", "verdict")
+"""Columns of a map before those of a sweep's result (`report.COLUMNS`); the verdict is that of the whole sweep."""
+
+
+def sweeps_of(experiment: Experiment, part: int, strengths: Sequence[float]) -> dict[float, Experiment]:
+    """The experiments that a map is made of, by strength of the outer dial, ascending.
+
+    Args:
+        experiment: whose degrader is a composition.
+        part: which of its parts, from 0, is the outer dial; not the open one.
+        strengths: of the outer dial; 0 among them is the inner dial alone.
+
+    Raises:
+        InputError: there is no such part, or it has no such strength.
+    """
+    outer = _outer(experiment, part)
+    if not strengths:
+        raise InputError(f"a map needs strengths of {outer.name}, got none; give at least one.")
+    canonical = sorted({outer.canonical(strength, experiment.card) for strength in strengths})
+    return {strength: _with(experiment, part, strength) for strength in canonical}
+
+
+def phase_map(
+    experiment: Experiment,
+    lab: Lab,
+    part: int,
+    strengths: Sequence[float],
+    progress: Progress = lambda done, total: None,
+) -> pd.DataFrame:
+    """Measures a map: one row for each pair of strengths, sweep by sweep. What is stored is not measured again.
+
+    Args:
+        experiment: whose degrader is a composition; its open part is the inner dial.
+        lab: where it is measured.
+        part: which of its parts, from 0, is the outer dial.
+        strengths: of the outer dial.
+        progress: called with the points done and in all.
+
+    Raises:
+        InputError: there is no such part, or it has no such strength.
+    """
+    outer = _outer(experiment, part)
+    sweeps = {strength: Sweep(asked, lab) for strength, asked in sweeps_of(experiment, part, strengths).items()}
+    total, before, tables = sum(sweep.total for sweep in sweeps.values()), 0, []
+    for strength, sweep in sweeps.items():
+        sweep.recall()
+        progress(before + sweep.done, total)
+        while not sweep.finished:
+            sweep.step()
+            progress(before + sweep.done, total)
+        before += sweep.total
+        table = _table(sweep)
+        table.insert(0, OUTER[0], strength)
+        table.insert(1, OUTER[1], outer.label(strength, experiment.card))
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def write(path: Path, frame: pd.DataFrame, experiment: Experiment, part: int) -> None:
+    """Writes a map as Parquet, with the experiment (`experiment`) and the outer dial (`part`) in its metadata; as CSV,
+    without them, if the name ends so.
+
+    Raises:
+        InputError: the file can't be written.
+    """
+    try:
+        if path.suffix == ".csv":
+            frame.to_csv(path, index=False)
+            return
+        content = pa.Table.from_pandas(frame, preserve_index=False)
+        metadata = {b"experiment": experiment.to_json().encode(), b"part": str(part).encode()}
+        pq.write_table(content.replace_schema_metadata({**(content.schema.metadata or {}), **metadata}), path)
+    except OSError as error:
+        raise InputError(f"--out must be a file that can be written, got {path} ({error}); choose another.") from error
+
+
+def _table(sweep: Sweep) -> pd.DataFrame:
+    """The result of one sweep, with the names that its columns have in a map."""
+    analysis, asked = sweep.analysis(), sweep.experiment
+    table = report.table(analysis).rename(columns={"strength": "inner_strength"})
+    table.insert(1, "inner_label", [asked.degrader.label(row.strength, asked.card) for row in analysis.rows])
+    table.insert(2, "verdict", analysis.verdict.name)
+    return table
+
+
+def _parts(experiment: Experiment) -> tuple[Part, ...]:
+    if not isinstance(experiment.degrader, Compose):
+        raise InputError(
+            f"a map needs the degrader compose, whose parts are the two dials, got {experiment.degrader.name}; compose "
+            "it with another."
+        )
+    return experiment.degrader.parts
+
+
+def _outer(experiment: Experiment, part: int) -> Degrader:
+    parts = _parts(experiment)
+    fixed = [number for number, each in enumerate(parts) if each.strength is not None]
+    if part not in fixed:
+        known = ", ".join(f"{number} ({parts[number].degrader.name})" for number in fixed)
+        raise InputError(f"the part must be one whose strength is given, {known}, got {part}; choose one of them.")
+    return parts[part].degrader
+
+
+def _with(experiment: Experiment, part: int, strength: float) -> Experiment:
+    """The experiment with another strength of a part; without the part, if that is 0."""
+    parts = list(_parts(experiment))
+    parts[part : part + 1] = [parts[part].model_copy(update={"strength": strength})] if strength else []
+    degrader = Compose(parts=tuple(parts)) if len(parts) > 1 else parts[0].degrader
+    return Experiment.read(experiment.model_dump(mode="json") | {"degrader": degrader.to_json()})
