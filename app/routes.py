@@ -23,7 +23,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from app.jobs import Job, JobManager
 from app.live import FOLDER
 from app.snapshot import Snapshot
-from engine.report import COLUMNS
+from engine.report import flat
 
 REFUSED: Final = 4403
 UNKNOWN: Final = 4404
@@ -84,9 +84,10 @@ class _LiveFiles(StaticFiles):
 
 def _csv(job: Job) -> str:
     text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
+    names, lines = flat([row for _, row in job.snapshot.rows if row is not None])
+    table = csv.DictWriter(text, names)
     table.writeheader()
-    table.writerows(row for _, row in job.snapshot.rows if row is not None)
+    table.writerows(lines)
     return text.getvalue()
 
 

@@ -24,6 +24,8 @@ def announced(experiment: Experiment) -> Snapshot:
             "device": "",
             "store": "",
             "progress": {"done": 0, "total": 0, "seconds": 0},
+            "sampling": False,
+            "sampled": degrader.together,
             "strengths": strengths,
             "axis": {**asdict(degrader.axis(card)), "ticks": [degrader.label(each, card) for each in strengths]},
             "text": {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from engine.chains import Health
 from engine.dials import InputError
 from engine.regime import Analysis, Confirmation, Row, verdict
 from engine.spec import Experiment
@@ -28,12 +30,24 @@ COLUMNS: Final = (
 )
 """One row for each strength. Bounds are those of the two-sided (1 − 2α) interval, the ones that decide the state."""
 
+HEALTH: Final = tuple(field.name for field in fields(Health))
+"""Further columns where networks were sampled."""
+
 METADATA: Final = b"regimescope"
 
 
 def table(analysis: Analysis) -> pd.DataFrame:
     """The rows of a sweep, one for each strength."""
-    return pd.DataFrame([asdict(row) for row in analysis.rows], columns=pd.Index(COLUMNS))
+    names, lines = flat([asdict(row) for row in analysis.rows])
+    return pd.DataFrame(lines, columns=pd.Index(names))
+
+
+def flat(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
+    """The columns of a table of rows, which come as mappings, and its lines: the health of a row is in them."""
+    sampled = any(row.get("health") for row in rows)
+    names = (*COLUMNS, *HEALTH) if sampled else COLUMNS
+    beside = [{**row, **(row.get("health") or {})} for row in rows]
+    return names, [{name: line.get(name) for name in names} for line in beside]
 
 
 def item_table(sweep: Sweep) -> pd.DataFrame:
@@ -91,14 +105,19 @@ def read(path: Path) -> tuple[Analysis, dict[str, Any]]:
     try:
         extra, experiment = json.loads(metadata[METADATA]), json.loads(metadata[b"experiment"])
         content.select(COLUMNS)  # a table of items has the same metadata and is no result
-        rows = tuple(Row(**row) for row in extra["rows"])
+        rows = tuple(_row(row) for row in extra["rows"])
         looked = extra["confirmation"]
-        confirmation = looked and Confirmation(looked["index"], looked["row"] and Row(**looked["row"]))
+        confirmation = looked and Confirmation(looked["index"], looked["row"] and _row(looked["row"]))
         return Analysis(rows, verdict(rows, extra["margin"]), extra["margin"], confirmation), experiment
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"A result must be written by `regimescope sweep`, got {path}, which is not; choose another file."
         ) from error
+
+
+def _row(form: Mapping[str, Any]) -> Row:
+    health = form.get("health")
+    return Row(**{**form, "health": health and Health(**health)})
 
 
 def finite(value: Any) -> Any:

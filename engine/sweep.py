@@ -69,6 +69,7 @@ class Sweep:
         self._todo = deque(self._plan())
         self._making: deque[Place] = deque()
         """The places whose networks are under way, in the order in which `_networks` makes them."""
+        self._waited = False
         self._networks: Iterator[Degraded | None] = iter(())
         self.total = len(self._todo)
         self._rows: dict[int, Row] = {}
@@ -98,6 +99,11 @@ class Sweep:
     def finished(self) -> bool:
         """Whether every point is there."""
         return not self._todo
+
+    @property
+    def sampling(self) -> bool:
+        """Whether networks are being sampled, which takes a while in which no points are measured."""
+        return self._waited and not self.finished
 
     def focus(self, strength: float) -> None:
         """Puts the nearest strength first in the queue."""
@@ -202,6 +208,7 @@ class Sweep:
         batch: list[tuple[Place, Degraded]] = []
         while self._making and len(batch) < size:
             degraded = next(self._networks)
+            self._waited = degraded is None
             if degraded is None:
                 break
             batch.append((self._making.popleft(), degraded))

@@ -7,7 +7,7 @@ const STATES = {
   broken: ["broken", "□"],
   unresolved: ["unresolved", "○"],
 };
-const SHAPES = Object.fromEntries(Object.values(STATES));
+const SHAPES = { ...Object.fromEntries(Object.values(STATES)), flagged: "◇" };
 
 /** Tone (a colour of explore.css) of the state of a row. */
 export function toneOf(state) {
@@ -18,7 +18,7 @@ export function toneOf(state) {
  * Show a chip.
  * @param {HTMLElement} chip
  * @param {string} text
- * @param {string} tone clean, entangled, lost, broken, unresolved, pending or failed
+ * @param {string} tone clean, entangled, lost, broken, unresolved, flagged, pending or failed
  */
 export function showChip(chip, text, tone) {
   chip.dataset.tone = tone;

@@ -1,6 +1,7 @@
 // What the two figures have in common: marks, texts and the look of axes.
 
 import { interval } from "./format.js";
+import { flagOf } from "./health.js";
 
 const TICK_SIZE = 11;
 
@@ -21,7 +22,15 @@ export function plain(text) {
 /** What hovering over a point says: strength, value, interval, state. `format` writes one value of the field. */
 export function hoverText(row, field, format) {
   const ends = interval(row[`${field}_low`], row[`${field}_high`], format);
-  return `<b>${plain(row.label)}</b><br>${format(row[field])}  (${ends})<br>${plain(row.state)}`;
+  const state = [row.state, flagOf(row)].filter(Boolean).join(" · ");
+  return `<b>${plain(row.label)}</b><br>${format(row[field])}  (${ends})<br>${plain(state)}`;
+}
+
+/** Frames around the points of rows whose sample must not be relied on; `x` and `y` say where a row's point is. */
+export function frames(rows, x, y, palette) {
+  const flagged = rows.filter((row) => flagOf(row));
+  const marker = { symbol: "diamond-open", size: 15, color: palette.alert, line: { color: palette.alert, width: 1.5 } };
+  return { type: "scatter", mode: "markers", x: flagged.map(x), y: flagged.map(y), marker, hoverinfo: "skip" };
 }
 
 /** The interval band as closed outlines, one for each run of neighbours that have an interval. */

@@ -34,12 +34,13 @@ export function createFoot(part, { onCommand, onPicture, signal }) {
     show(snapshot, connection, csv) {
       const status = snapshot?.status ?? "";
       const { done, total, seconds } = snapshot?.progress ?? {};
+      const sampling = status === "running" && snapshot.sampling ? "sampling networks… " : "";
       const bar = part("progress");
       bar.setAttribute("aria-valuemax", String(total ?? 1));
       bar.setAttribute("aria-valuenow", String(done ?? 0));
       bar.style.setProperty("--rs-done", String(total ? done / total : 0));
       part("status").textContent = CONNECTION[connection] ?? (status || "connecting…");
-      part("progress-text").textContent = total ? `${done} of ${total} points, ${duration(seconds)}` : "";
+      part("progress-text").textContent = total ? `${sampling}${done} of ${total} points, ${duration(seconds)}` : "";
       part("message").textContent = status === "failed" ? "" : (snapshot?.message ?? "");
       part("device").textContent = snapshot?.device ?? "";
       part("store").textContent = snapshot?.store ?? "";

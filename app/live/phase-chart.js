@@ -17,7 +17,7 @@ export function createPhase(Plotly, part, { onPick }) {
   let reading = null;
 
   function draw(snapshot, palette) {
-    const { data, layout } = phaseFigure(snapshot, palette);
+    const { data, layout } = phaseFigure(snapshot, palette, sizeOf(node));
     Plotly.react(node, data, { ...layout, ...sizeOf(node) }, CONFIG);
     if (!drawn) node.on("plotly_click", ({ points }) => onPick(points[0].customdata));
     drawn = true;

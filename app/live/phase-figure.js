@@ -1,18 +1,22 @@
 // The phase plane as plain Plotly data and layout, made from a snapshot. Nothing here touches the page.
 
-import { SYMBOLS, axis, hoverText, layout, note, title } from "./figure-parts.js";
+import { SYMBOLS, axis, frames, hoverText, layout, note, title } from "./figure-parts.js";
 import { percent, signed } from "./format.js";
+import { clearNote } from "./notes.js";
 import { RETENTION_LIMITS, clipped, edgeSymbol, isBeyond, lossDeltaLimits, robustRange } from "./ranges.js";
 import { measured } from "./snapshot.js";
 import { faded } from "./theme.js";
+
+const MARGIN = { l: 52, r: 8, t: 8, b: 40, pad: 0 };
 
 /**
  * What the intervention costs against what is left of its effect: a path through the strengths.
  * @param {object|null} snapshot
  * @param {object} palette from theme.js
+ * @param {{width: number, height: number}} size in pixels
  * @returns {{data: object[], layout: object}}
  */
-export function phaseFigure(snapshot, palette) {
+export function phaseFigure(snapshot, palette, size) {
   const reference = snapshot?.reference ?? {};
   const rows = (snapshot ? measured(snapshot) : []).filter((row) => row.loss_delta != null && row.retention != null);
   const costs = rows.map((row) => Math.abs(row.loss_delta));
@@ -23,11 +27,18 @@ export function phaseFigure(snapshot, palette) {
     limits: [0, Math.max(-limits[0], limits[1])],
   });
   const up = robustRange(kept, { anchors: [0, 1], limits: RETENTION_LIMITS });
+  const cost = (row) => clipped(Math.abs(row.loss_delta), across);
+  const left = (row) => clipped(row.retention, up);
   const beyond = rows.filter((_, at) => isBeyond(costs[at], across) || isBeyond(kept[at], up));
   const line = { mode: "lines+markers", line: { color: palette.muted, width: 1.5 } };
   const arrows = beyond.map(({ retention }) => (isBeyond(retention, up) ? edgeSymbol(retention, up) : "arrow-right"));
   const edge = { color: palette.surface, symbol: arrows, size: 11, line: { color: palette.text, width: 1.5 } };
-  const corner = cleanCorner(reference, up[1], palette);
+  const pixels = (x, y) => [
+    ((x - across[0]) / (across[1] - across[0])) * (size.width - MARGIN.l - MARGIN.r),
+    ((y - up[0]) / (up[1] - up[0])) * (size.height - MARGIN.t - MARGIN.b),
+  ];
+  const path = rows.map((_, at) => [costs[at], kept[at]]);
+  const corner = cleanCorner(reference, up[1], palette, path, pixels);
   return {
     data: [
       {
@@ -35,18 +46,11 @@ export function phaseFigure(snapshot, palette) {
         ...line,
         marker: { color: palette.text, symbol: rows.map((row) => SYMBOLS[row.state]), size: 7 },
       },
-      {
-        ...points(
-          beyond,
-          beyond.map((row) => clipped(Math.abs(row.loss_delta), across)),
-          beyond.map((row) => clipped(row.retention, up)),
-        ),
-        mode: "markers",
-        marker: edge,
-      },
+      frames(rows, cost, left, palette),
+      { ...points(beyond, beyond.map(cost), beyond.map(left)), mode: "markers", marker: edge },
     ],
     layout: layout(palette, {
-      margin: { l: 52, r: 8, t: 8, b: 40, pad: 0 },
+      margin: MARGIN,
       dragmode: false,
       xaxis: axis(palette, {
         range: across,
@@ -90,12 +94,16 @@ function startNote(first, across, palette) {
 }
 
 /** The part of the plane where the cost lies within the margin and enough of the effect is left. */
-function cleanCorner({ margin, retention_min: least }, top, palette) {
+function cleanCorner({ margin, retention_min: least }, top, palette, path, pixels) {
   if (margin == null || least == null) return { shapes: [], annotations: [] };
   const corner = { type: "rect", x0: 0, x1: margin, y0: least, y1: top, layer: "below", line: { width: 0 } };
-  const place = { x: 0, xanchor: "left", y: least, yanchor: "bottom" };
+  const places = [
+    { x: 0, xanchor: "left", y: least, yanchor: "bottom" },
+    { x: 0, xanchor: "left", y: top, yanchor: "top" },
+    { x: 0, xanchor: "left", y: least, yanchor: "top" }, // below it
+  ];
   return {
     shapes: [{ ...corner, fillcolor: faded(palette.clean, 0.16) }],
-    annotations: [note("clean corner", palette.clean, place)],
+    annotations: [clearNote("clean corner", palette.clean, places, path, pixels)],
   };
 }

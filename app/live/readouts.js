@@ -1,8 +1,9 @@
-// What is said in words and numbers: the verdict, the state at the cursor, the five tiles.
+// What is said in words and numbers: the verdict, the state at the cursor, the five tiles, the health of samples.
 
 import { showChip, toneOf } from "./chip.js";
 import { GONE } from "./foot.js";
 import { halfWidth, number, percent, signed, times } from "./format.js";
+import { flagOf, healthText } from "./health.js";
 
 /**
  * @param {(part: string) => HTMLElement} part finds an element of explore.html by its data-part
@@ -49,6 +50,7 @@ export function createReadouts(part) {
       showState(part, reading);
       part("tiles").toggleAttribute("data-between", Boolean(reading && !reading.exact));
       for (const [name, tile] of Object.entries(tileTexts(snapshot, reading))) showTile(name, tile);
+      showHealth(part, snapshot, reading);
     },
   };
 }
@@ -101,6 +103,19 @@ function showState(part, reading) {
     write(part("reason"), only ? `nearest: ${reading.left.label}` : `${reading.left.label} and ${reading.right.label}`);
   }
   part("reason").title = part("reason").textContent;
+}
+
+/** How the networks at the cursor were sampled, where networks are; the reason of a state need not be said twice. */
+function showHealth(part, snapshot, reading) {
+  part("health").hidden = !snapshot?.sampled;
+  if (part("health").hidden) return;
+  const row = reading?.exact ? reading.row : null;
+  const flag = flagOf(row);
+  showChip(part("health-chip"), flag, "flagged");
+  part("health-chip").hidden = !flag;
+  write(part("health-numbers"), healthText(reading));
+  write(part("health-flag"), row?.health && row.health.flag !== row.reason ? row.health.flag : "");
+  part("health").title = row?.health?.flag ?? "";
 }
 
 /** Value, spread and note of each tile. */

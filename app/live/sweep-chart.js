@@ -31,7 +31,7 @@ export function createSweep(Plotly, part, { onPick, signal }) {
 
   function draw(snapshot, palette) {
     const span = zoomed(snapshot);
-    const { data, layout } = sweepFigure(snapshot, palette, { width: node.clientWidth, span });
+    const { data, layout } = sweepFigure(snapshot, palette, { ...sizeOf(node), span });
     Plotly.react(node, data, { ...layout, ...sizeOf(node) }, CONFIG);
     if (!shown) {
       node.on("plotly_relayout", () => draw(shown.snapshot, shown.palette)); // zoomed, there is room for other ticks

@@ -1,26 +1,29 @@
 // The three aligned charts as plain Plotly data and layout, made from a snapshot. Nothing here touches the page.
 
-import { SYMBOLS, axis, band, hoverText, layout, note, plain, ticks, title } from "./figure-parts.js";
+import { SYMBOLS, axis, band, frames, hoverText, layout, note, plain, ticks, title } from "./figure-parts.js";
 import { number, percent, signed } from "./format.js";
 import * as ranges from "./ranges.js";
+import { clearNote } from "./notes.js";
 import { measured } from "./snapshot.js";
 import { faded } from "./theme.js";
 
 /** Below this width, in pixels, margins and titles are those of a telephone. */
 const NARROW = 520;
 
-const RIGHT = { x: 1, xref: "paper", xanchor: "right", yanchor: "bottom" };
+/** Room above and below the charts, in pixels. */
+const TOP = 20;
+const BOTTOM = 40;
 
 /**
  * Loss delta, effect retained and degraded loss over one axis of strengths.
  * @param {object|null} snapshot
  * @param {object} palette from theme.js
- * @param {{width: number, span: [number, number]|null}} view width in pixels; the part of the axis that is in view,
- *   null for all of it
+ * @param {{width: number, height: number, span: [number, number]|null}} view size in pixels; the part of the axis that
+ *   is in view, null for all of it
  * @returns {{data: object[], layout: object}}
  */
-export function sweepFigure(snapshot, palette, { width, span }) {
-  const margin = { l: width < NARROW ? 50 : 62, r: 8, t: 20, b: 40, pad: 0 };
+export function sweepFigure(snapshot, palette, { width, height, span }) {
+  const margin = { l: width < NARROW ? 50 : 62, r: 8, t: TOP, b: BOTTOM, pad: 0 };
   const rows = snapshot ? measured(snapshot) : [];
   const panels = [lossDelta, retention, degradedLoss].map((make) => make(snapshot?.reference ?? {}, rows, palette));
   const whole = wholeSpan(snapshot);
@@ -28,6 +31,7 @@ export function sweepFigure(snapshot, palette, { width, span }) {
   const across = { xref: "x", x0: whole[0], x1: whole[1] };
   const regime = regimeMarks(snapshot?.verdict.regime, palette);
   const axes = Object.fromEntries(panels.map((panel) => [panel.id.replace("y", "yaxis"), valueAxis(panel, palette)]));
+  const inside = [width - margin.l - margin.r, height - TOP - BOTTOM];
   return {
     data: panels.flatMap((panel) => traces(panel, rows, palette)),
     layout: layout(palette, {
@@ -47,7 +51,7 @@ export function sweepFigure(snapshot, palette, { width, span }) {
       shapes: [...panels.flatMap((panel) => panel.shapes.map((shape) => ({ ...across, ...shape }))), ...regime.shapes],
       annotations: [
         ...panels.map((panel) => panelTitle(panel, margin.l)),
-        ...panels.flatMap((panel) => panel.notes),
+        ...panels.flatMap((panel) => panelNote(panel, rows, palette, [from, to], inside)),
         ...regime.annotations,
       ],
     }),
@@ -68,12 +72,13 @@ function lossDelta(reference, rows, palette) {
   const range = panelRange(rows, field, anchors, ranges.lossDeltaLimits(column(rows, field), reference));
   const panel = { id: "y", field, colour, format: signed, title: "loss delta (nats)", domain: [0.68, 1], range };
   const zero = line("y", 0, palette.axis, "solid");
-  if (margin == null) return { ...panel, shapes: [zero], notes: [] };
+  if (margin == null) return { ...panel, shapes: [zero] };
   const equivalent = { type: "rect", yref: "y", y0: -margin, y1: margin, layer: "below" };
   return {
     ...panel,
     shapes: [{ ...equivalent, fillcolor: faded(colour, 0.09), line: { width: 0 } }, zero],
-    notes: [note(`margin ±${number(margin, 3)}`, palette.muted, { ...RIGHT, y: -margin, yref: "y" })],
+    note: `margin ±${number(margin, 3)}`,
+    noteAt: [{ y: -margin, yanchor: "bottom" }, { y: margin, yanchor: "top" }],
   };
 }
 
@@ -93,7 +98,7 @@ function retention(reference, rows, palette) {
     tickformat: ".0%",
     range,
     shapes: known ? [line("y2", least, colour, "dash")] : [],
-    notes: known ? [note(`${percent(least)} of the effect`, palette.muted, { ...RIGHT, y: least, yref: "y2" })] : [],
+    ...(known && { note: `${percent(least)} of the effect`, noteAt: eitherSide(least) }),
   };
 }
 
@@ -115,11 +120,29 @@ function degradedLoss(reference, rows, palette) {
     domain: [0, 0.3],
     range,
     shapes: known ? [line("y3", chance, palette.muted, "dash")] : [],
-    notes: known ? [note("chance", palette.muted, { ...RIGHT, y: chance, yref: "y3" })] : [],
+    ...(known && { note: "chance", noteAt: eitherSide(chance) }),
   };
 }
 
-/** A panel's interval band, its curve, and arrows at the edge for the points that lie beyond it. */
+/** What a panel's reference line says, at one of its ends. */
+function panelNote({ id, field, domain, range: [low, high], note: text, noteAt }, rows, palette, [from, to], inside) {
+  if (!text) return [];
+  const ends = [{ x: to, xanchor: "right" }, { x: from, xanchor: "left" }];
+  const places = ends.flatMap((end) => noteAt.map((at) => ({ ...at, ...end, xref: "x", yref: id })));
+  const points = rows.filter((row) => row[field] != null).map((row) => [row.index, row[field]]);
+  const pixels = (x, y) => [
+    ((x - from) / (to - from)) * inside[0],
+    ((y - low) / (high - low)) * (domain[1] - domain[0]) * inside[1],
+  ];
+  return [clearNote(text, palette.muted, places, points, pixels)];
+}
+
+/** Above a line, or below it. */
+function eitherSide(y) {
+  return [{ y, yanchor: "bottom" }, { y, yanchor: "top" }];
+}
+
+/** A panel's interval band, its curve, frames, and arrows at the edge for the points that lie beyond it. */
 function traces({ id, field, colour, range, format }, rows, palette) {
   const shown = rows.filter((row) => row[field] != null);
   const beyond = shown.filter((row) => ranges.isBeyond(row[field], range));
@@ -142,6 +165,7 @@ function traces({ id, field, colour, range, format }, rows, palette) {
       line: { color: colour, width: 2 },
       marker: { color: colour, symbol: shown.map((row) => SYMBOLS[row.state]), size: 7.5 },
     },
+    { ...common, ...frames(shown, (row) => row.index, (row) => ranges.clipped(row[field], range), palette) },
     {
       ...points(beyond, (row) => ranges.clipped(row[field], range)),
       mode: "markers",

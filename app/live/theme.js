@@ -1,6 +1,6 @@
 // The colours, read from explore.css, the one place where they are written.
 
-const NAMES = ["text", "muted", "surface", "grid", "axis", "loss-delta", "effect", "degraded-loss", "clean"];
+const NAMES = ["text", "muted", "surface", "grid", "axis", "loss-delta", "effect", "degraded-loss", "clean", "alert"];
 
 /**
  * Tell light from dark by the background the component really has, and read its colours.

@@ -33,6 +33,7 @@ def progress(sweep: Sweep) -> Message:
         {
             "status": "done" if finished else "running",
             "progress": {"done": sweep.done, "total": sweep.total, "seconds": round(sweep.seconds, 2)},
+            "sampling": sweep.sampling,
             "reference": {
                 "degraded_loss": origin and origin.degraded_loss,
                 "loss_delta": origin and origin.loss_delta,

@@ -10,7 +10,7 @@ from sites import Site, serving
 
 from app import live, routes
 from app.jobs import Job, JobManager
-from engine.report import COLUMNS
+from engine.report import COLUMNS, HEALTH
 
 # ---- the table -------------------------------------------------------------------------------------------------------
 
@@ -29,6 +29,17 @@ def test_the_table_has_the_columns_of_a_report_and_a_line_for_each_measured_stre
     assert list(line) == list(COLUMNS)
     assert line == {name: "" if value is None else str(value) for name, value in values.items()}
     assert [float(line[name]) for name in ("loss_delta", "loss_delta_high")] == [0.0123456789, 1e-9]
+
+
+def test_where_networks_were_sampled_the_table_says_how(site: Site, workers: Workers, job: Job) -> None:
+    health = {name: number for number, name in enumerate(HEALTH)} | {"flag": "Not mixed: raise the steps."}
+    rows = {"0": {"strength": 0.0, "health": None}, "1": {"strength": 0.1, "health": health}}
+    workers.latest.update(job.experiment.key, rows=rows)
+    _, body = site.get(f"/api/jobs/{job.experiment.key}/result.csv")
+    original, sampled = csv.DictReader(io.StringIO(body.decode()))
+    assert list(original) == [*COLUMNS, *HEALTH]
+    assert {name: original[name] for name in HEALTH} == dict.fromkeys(HEALTH, "")
+    assert {name: sampled[name] for name in HEALTH} == {name: str(value) for name, value in health.items()}
 
 
 def test_the_table_of_a_job_without_measurements_is_its_header(site: Site, key: str) -> None:

@@ -303,7 +303,7 @@ def test_the_figure_marks_the_clean_regime_and_clips_axes_but_never_data(page: P
 
 FIGURE = """async ([snapshot]) => {
     const { sweepFigure } = await import("/live/sweep-figure.js")
-    const names = ["text", "muted", "surface", "grid", "axis", "lossDelta", "effect", "degradedLoss", "clean"]
+    const names = ["text", "muted", "surface", "grid", "axis", "lossDelta", "effect", "degradedLoss", "clean", "alert"]
     const palette = { font: "sans-serif", ...Object.fromEntries(names.map((name) => [name, "#123456"])) }
-    return sweepFigure(snapshot, palette, { width: 900, span: null })
+    return sweepFigure(snapshot, palette, { width: 900, height: 500, span: null })
 }"""
