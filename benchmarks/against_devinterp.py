@@ -64,7 +64,7 @@ def sgld(effort: Effort) -> list[Table]:
         _row("grok, batches of 32", grok, Batches(32, 8, steps), effort.runs, 2.5),
         _row("induction shape, batches of 16 × 32 tokens", induction, Batches(16, 4, steps), effort.runs, 2.0),
         _row("97 parameters, batches of 32", mlp, Batches(32, 4, steps), effort.runs, 12.0),
-        _row("97 parameters, batches of 32", mlp, Batches(32, 256, steps), effort.runs, 150.0),
+        _row("97 parameters, batches of 32", mlp, Batches(32, effort.chains, steps), effort.runs, 150.0),
     ]
     return [Table(TITLE, COLUMNS, tuple(rows))]
 

@@ -18,23 +18,21 @@ from engine.degraders.weight_noise import WeightNoise
 TITLE = "Growth"
 COLUMNS = ("of", "from", "to", "times as many", "processor time, times as much", "memory, MiB more")
 STRENGTHS = (0.05, 0.1, 0.15, 0.2)
-TIMES = 8
 WIDTHS = (64, 256)
 
 
 def growth(effort: Effort) -> list[Table]:
-    """Eight times as many of each, on the shape of the induction network."""
-    least = 2 * effort.draws
-    many = tuple(np.linspace(0.02, 0.3, TIMES * len(STRENGTHS[:2])).tolist())
-    items = effort.items
+    """Some times as many of each, on the shape of the induction network."""
+    least, items, times = 2 * effort.draws, effort.items, effort.times
+    many = tuple(np.linspace(0.02, 0.3, times * 2).tolist())
     case = shapes.induction(items)
     narrow, wide = (shapes.induction(items, width) for width in WIDTHS)
     small, large = (sum(w.numel() for w in each.network.weights.values()) for each in (narrow, wide))
     rows = [
-        _row("draws", least, TIMES * least, _way(case, 2, least), _way(case, 2, TIMES * least), effort),
+        _row("draws", least, times * least, _way(case, 2, least), _way(case, 2, times * least), effort),
         _row("strengths", 2, len(many), _way(case, 2, least), partial(_run, case, many, least), effort),
         _row(
-            "items", items, TIMES * items, _way(case, 2, least), _way(shapes.induction(TIMES * items), 2, least), effort
+            "items", items, times * items, _way(case, 2, least), _way(shapes.induction(times * items), 2, least), effort
         ),
         _row("parameters", small, large, _way(narrow, 2, least), _way(wide, 2, least), effort),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.sources import boot_native
 
 from benchmarks.shapes import Case
+from engine.behaviours.base import Dataset
 from engine.degraders.base import Degraded
 from engine.items import Items
 from engine.measure import measure
 from engine.models.architectures import Transformer
-from engine.sites import z
+from engine.networks.reading import state_of
+from engine.sites import Edit, State, z
 
 Hooks = list[tuple[str | Callable[..., Any], Callable[..., Any]]]
 
@@ -73,39 +76,60 @@ class Loop:
         self._case = case
         self._lens = Lens(case.shape, case.network.weights)
         self._conditions: list[Hooks] = [[], *(without(heads) for heads in case.ablated)]
-        self._together = _together(case.data.performance, case.data.behaviour)
+        self._sets = _sets(case.data)
 
     def run(self, strengths: Sequence[float], draws: int, seed: int) -> None:
-        """The cells of all strengths and draws, with noise of its own for each."""
+        """The cells of all strengths and draws, with noise of its own on the weights of each."""
         generator = torch.Generator().manual_seed(seed)
         for _ in range(draws):
             for strength in strengths:
                 self._lens.degrade(strength, generator)
-                self._measure(self._conditions)
+                self._measure([])
+
+    def run_on_activations(self, site: str, strengths: Sequence[float], draws: int, seed: int) -> None:
+        """The same, with noise on the activations at a site; with the intervention and without it is the same."""
+        generator, rms = torch.Generator().manual_seed(seed), self._case.network.activation_scale[site]
+        size = (sum(len(items) for items, _ in self._sets), self._case.shape.context, self._case.shape.d_model)
+        for _ in range(draws):
+            for strength in strengths:
+                noise = strength * rms * torch.randn(size, generator=generator)
+                self._measure([(site, partial(_plus, noise=noise))])
 
     def differs(self, degraded: Degraded) -> tuple[float, float]:
         """The largest difference between the mean losses here and in the engine, nats, and between those of an item
         (relative, for a loss above 1).
         """
         self._lens.put(degraded.weights)
-        found = np.concatenate(self._measure(self._conditions), axis=1)
+        (_, state), *more = self._sets
+        assert not (more and degraded.edits), "noise on activations is compared where both sets are one batch"
+        edits: Hooks = [(site, partial(_edited, edit=edit, state=state)) for site, edit in degraded.edits.items()]
+        found = np.concatenate(self._measure(edits), axis=1)
         measured = measure(self._case.network, self._case.data, degraded, self._case.interventions)
         expected = np.stack([np.concatenate([each.performance, each.behaviour]) for each in measured])
         apart = found - expected
         return float(np.abs(apart.mean(1)).max()), float((np.abs(apart) / np.maximum(1, np.abs(expected))).max())
 
-    def _measure(self, conditions: Sequence[Hooks]) -> list[Float[np.ndarray, "condition item"]]:
-        data = self._case.data
-        sets = (data.performance, data.behaviour) if self._together is None else (self._together,)
-        return [self._lens.losses(items, conditions) for items in sets]
+    def _measure(self, always: Hooks) -> list[Float[np.ndarray, "condition item"]]:
+        conditions = [[*always, *hooks] for hooks in self._conditions]
+        return [self._lens.losses(items, conditions) for items, _ in self._sets]
 
 
-def _together(a: Items, b: Items) -> Items | None:
-    """Both sets as one, if as many positions are read in each."""
+def _plus(activation: Tensor, hook: object, noise: Tensor) -> Tensor:
+    return activation + noise
+
+
+def _edited(activation: Tensor, hook: object, edit: Edit, state: State) -> Tensor:
+    return edit(activation, state)
+
+
+def _sets(data: Dataset) -> list[tuple[Items, State]]:
+    """Both sets, as one if as many positions are read in each, with what the engine's edits ask of a run."""
+    a, b = data.performance, data.behaviour
+    one, other = state_of(a, "performance"), state_of(b, "behaviour")
     if a.read.shape[1] != b.read.shape[1]:
-        return None
+        return [(a, one), (b, other)]
     arrays: dict[str, Any] = {name: np.concatenate([array, b.arrays[name]]) for name, array in a.arrays.items()}
-    return Items(**arrays)
+    return [(Items(**arrays), {name: torch.cat([one[name], other[name]]) for name in ("set", "index")})]
 
 
 def without(heads: Sequence[str]) -> Hooks:

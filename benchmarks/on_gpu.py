@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,6 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import shapes
-from benchmarks.against_transformer_lens import NINE
 from benchmarks.shapes import Case, Effort
 from benchmarks.tables import Table, against
 from engine.degraders.base import Setting
@@ -23,6 +22,7 @@ from engine.store import Store
 
 TITLE = "On a graphics processor, in float32"
 COLUMNS = ("weight noise", "µs a cell", "target", "met", "share of its peak", "target", "met")
+DEVICE = "cuda"
 SIZE = 4096
 RUNS = 5
 TOY_MICROSECONDS = 20.0
@@ -39,21 +39,20 @@ def gpu(effort: Effort) -> list[Table]:
             (large.title, none, "", "", "", f"≥ {LARGE_SHARE:g}", ""),
         )
         return [Table(TITLE, COLUMNS, rows)]
-    torch.backends.cuda.matmul.allow_tf32 = False
     peak = _peak()
-    seconds, share = _cell(toy, 64, peak)
+    seconds, share = _cell(toy, effort.strengths, 64, peak)
     first = f"{seconds * 1e6:.3g}", *against(TOY_MICROSECONDS, seconds * 1e6, most=True), f"{share:.0%}", "", ""
-    seconds, share = _cell(large, 2, peak)
+    seconds, share = _cell(large, effort.strengths, 2, peak)
     second = f"{seconds * 1e6:,.0f}", "", "", f"{share:.0%}", *against(LARGE_SHARE, share)
     return [Table(TITLE, COLUMNS, ((toy.title, *first), (large.title, *second)))]
 
 
-def _cell(case: Case, draws: int, peak: float) -> tuple[float, float]:
+def _cell(case: Case, strengths: Sequence[float], draws: int, peak: float) -> tuple[float, float]:
     """Seconds of a cell, and the share of the peak."""
-    network = case.network.to(torch.device("cuda"))
+    network = case.network.to(torch.device(DEVICE))
     case, degrader = replace(case, network=network), WeightNoise()
-    settings = [Setting(strength, draw) for draw in range(draws) for strength in NINE]
-    with tempfile.TemporaryDirectory() as folder, Lab(Store(Path(folder)), threads=1) as lab:
+    settings = [Setting(strength, draw) for draw in range(draws) for strength in strengths]
+    with tempfile.TemporaryDirectory() as folder, Lab(Store(Path(folder)), threads=1, device=DEVICE) as lab:
 
         def measure(chosen: list[Setting], seed: int) -> None:
             degraded = [each for each in degrader.degrade(network, chosen, seed) if each]
@@ -68,7 +67,7 @@ def _cell(case: Case, draws: int, peak: float) -> tuple[float, float]:
 
 def _peak() -> float:
     """Floating-point operations a second of one large product of matrices."""
-    a, b = torch.randn(2, SIZE, SIZE, device="cuda")
+    a, b = torch.randn(2, SIZE, SIZE, device=DEVICE)
     return 2 * SIZE**3 / _seconds(lambda _: torch.mm(a, b))
 
 

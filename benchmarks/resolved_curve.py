@@ -8,13 +8,13 @@ engine (in the loop the losses are the same). Only the chance of draws is counte
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import stdtrit
 
 from benchmarks import shapes
-from benchmarks.against_transformer_lens import NINE
 from benchmarks.lens import Loop
 from benchmarks.shapes import Case, Effort
 from benchmarks.tables import Table, against
@@ -55,22 +55,23 @@ def resolved(effort: Effort) -> list[Table]:
 
 
 def _rows(case: Case, effort: Effort) -> list[tuple[str, ...]]:
-    loop, degrader = Loop(case), WeightNoise()
+    loop, degrader, strengths = Loop(case), WeightNoise(), effort.strengths
+    some = strengths[::4]
     times = in_turns(
         {
-            "engine": lambda run: ours(case, degrader, NINE, 2, run),
-            "loop": lambda run: loop.run(NINE[::4], 1, run),
+            "engine": lambda run: ours(case, degrader, strengths, 2, run),
+            "loop": lambda run: loop.run(some, 1, run),
         },
         effort.runs,
     )
-    engine, theirs = times.median("engine") / (2 * len(NINE)), times.median("loop") / len(NINE[::4])
-    deltas = _deltas(case, effort.pairs)
+    engine, theirs = times.median("engine") / (2 * len(strengths)), times.median("loop") / len(some)
+    deltas = _deltas(case, strengths, effort.pairs)
     pairs = _pairs(deltas)
     chance = np.random.default_rng(0)
     again = [_pairs(deltas[:, chance.integers(effort.pairs, size=effort.pairs)]) for _ in range(RESAMPLES)]
 
     def row(what: str, spent: Int[np.ndarray, " strength"], others: list[Int[np.ndarray, " strength"]]) -> list[str]:
-        whole = REFERENCE * len(NINE) * theirs
+        whole = REFERENCE * len(strengths) * theirs
         low, high = np.quantile([whole / (each.sum() * engine) for each in others], [0.05, 0.95])
         ratio = whole / (spent.sum() * engine)
         seconds = f"{spent.sum() * engine:.3g}", f"{whole:.3g}"
@@ -90,15 +91,15 @@ def _alike(
     return np.full_like(pairs, 2 * pairs.max()), [np.full_like(each, 2 * each.max()) for each in again]
 
 
-def _deltas(case: Case, pairs: int) -> Float[np.ndarray, "strength pair sign"]:
+def _deltas(case: Case, strengths: Sequence[float], pairs: int) -> Float[np.ndarray, "strength pair sign"]:
     """Mean loss deltas on the performance set."""
-    degrader, found = WeightNoise(), np.empty((len(NINE), 2 * pairs))
+    degrader, found = WeightNoise(), np.empty((len(strengths), 2 * pairs))
     for draw in range(2 * pairs):
-        for number, strength in enumerate(NINE):
+        for number, strength in enumerate(strengths):
             degraded = degrader.degrade_one(case.network, strength, draw, 0)
             without, ablated = measure(case.network, case.data, degraded, case.interventions)
             found[number, draw] = (ablated.performance - without.performance).mean()
-    return found.reshape(len(NINE), pairs, 2)
+    return found.reshape(len(strengths), pairs, 2)
 
 
 def _pairs(deltas: Float[np.ndarray, "strength pair sign"]) -> Int[np.ndarray, " strength"]:

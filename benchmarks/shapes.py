@@ -48,26 +48,54 @@ class Effort(NamedTuple):
 
     Attributes:
         runs: of each way.
+        strengths: of a curve.
         draws: of a case, times a factor of its own.
         pairs: antithetic ones, from which variances are taken.
         items: of each set of an embedded behaviour.
         steps: of a chain.
+        chains: of the tiny network, where they are many.
+        times: by how much growth is measured.
         char: the middling network.
         large: the largest network.
     """
 
     runs: int
+    strengths: tuple[float, ...]
     draws: int
     pairs: int
     items: int
     steps: int
+    chains: int
+    times: int
     char: Transformer
     large: Transformer
 
 
-FULL: Final = Effort(runs=5, draws=2, pairs=32, items=32, steps=200, char=CHAR, large=GPT2)
+FULL: Final = Effort(
+    runs=5,
+    strengths=(0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3),
+    draws=2,
+    pairs=32,
+    items=32,
+    steps=200,
+    chains=256,
+    times=8,
+    char=CHAR,
+    large=GPT2,
+)
 SMALL: Final = Transformer(layers=4, heads=2, d_model=16, vocab=50, context=32, d_mlp=32)
-TINY: Final = Effort(runs=1, draws=1, pairs=2, items=4, steps=10, char=SMALL, large=SMALL)
+TINY: Final = Effort(
+    runs=1,
+    strengths=(0.05, 0.2),
+    draws=1,
+    pairs=2,
+    items=2,
+    steps=10,
+    chains=8,
+    times=2,
+    char=SMALL,
+    large=SMALL,
+)
 """Enough to see that the benchmarks still run."""
 
 
@@ -102,7 +130,7 @@ def char(shape: Transformer, *, every: bool = False) -> Case:
 def large(shape: Transformer) -> Case:
     """The shape of GPT-2: half of the items are read everywhere, half at 24 positions."""
     layer = shape.layers // 2
-    title = f"GPT-2 shape, 4 items, layer {layer} ablated, 9 strengths"
+    title = f"GPT-2 shape, 4 items, layer {layer} ablated"
     return _random(title, shape, 4, [heads_of(shape, layer)], everywhere=True)
 
 

@@ -13,8 +13,15 @@ from benchmarks.ways import ours
 from engine.degraders.weight_noise import WeightNoise
 
 TITLE = "Share of one core's peak in float32"
-COLUMNS = ("weight noise", "GFLOP a cell", "GFLOP a second: engine", "one product of 1024³", "share", "target", "met")
-STRENGTHS = (0.05, 0.1, 0.2)
+COLUMNS = (
+    "weight noise, 9 strengths",
+    "GFLOP a cell",
+    "GFLOP a second: engine",
+    "one product of 1024³",
+    "share",
+    "target",
+    "met",
+)
 SIZE = 1024
 TARGET = 0.65
 
@@ -26,19 +33,19 @@ def share(effort: Effort) -> list[Table]:
 
 
 def _row(case: Case, effort: Effort, target: str) -> tuple[str, ...]:
-    degrader, draws = WeightNoise(), 2 * effort.draws
+    degrader, draws = WeightNoise(), effort.draws
     with FlopCounterMode(display=False) as counter:
-        ours(case, degrader, STRENGTHS[:1], 1, 0)
+        ours(case, degrader, effort.strengths[:1], 1, 0)
     each = counter.get_total_flops()
     a, b = torch.randn(2, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
     times = in_turns(
         {
-            "engine": lambda run: ours(case, degrader, STRENGTHS, draws, run),
+            "engine": lambda run: ours(case, degrader, effort.strengths, draws, run),
             "product": lambda _: [a @ b for _ in "12345"],
         },
         effort.runs,
     )
-    engine = len(STRENGTHS) * draws * each / times.median("engine")
+    engine = len(effort.strengths) * draws * each / times.median("engine")
     peak = 5 * 2 * SIZE**3 / min(times.seconds["product"])
     reached = engine / peak
     judged = against(TARGET, reached)[1] if target else ""

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 import torch
 
+Ways = Mapping[str, Callable[[int], object]]
+"""What is done in a run of this number, by name."""
+
 
 @dataclass(frozen=True)
 class Times:
@@ -34,7 +37,7 @@ class Times:
         return [a / b for a, b in zip(self.seconds[slow], self.seconds[fast], strict=True)]
 
 
-def in_turns(ways: Mapping[str, Callable[[int], object]], runs: int) -> Times:
+def in_turns(ways: Ways, runs: int) -> Times:
     """Does each way once unmeasured, then each in turn so many times; a way is told the number of the run.
 
     What is taken is the time of the processor, which other people's work on the machine hardly touches.
