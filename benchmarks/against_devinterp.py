@@ -59,12 +59,18 @@ def sgld(effort: Effort) -> list[Table]:
     """From a network for which a step is costly to a tiny one, where what surrounds a step decides."""
     grok = ModularAddition(task="113").load()
     induction = shapes.random_network(shapes.INDUCTION.model_copy(update={"context": 32}))
-    mlp, steps = _tiny_mlp(), effort.steps
+    mlp, steps, size = _tiny_mlp(), effort.steps, effort.items
     rows = [
-        _row("grok, batches of 32", grok, Batches(32, 8, steps), effort.runs, 2.5),
-        _row("induction shape, batches of 16 × 32 tokens", induction, Batches(16, 4, steps), effort.runs, 2.0),
-        _row("97 parameters, batches of 32", mlp, Batches(32, 4, steps), effort.runs, 12.0),
-        _row("97 parameters, batches of 32", mlp, Batches(32, effort.chains, steps), effort.runs, 150.0),
+        _row(f"grok, batches of {size}", grok, Batches(size, 8, steps), effort.runs, 2.5),
+        _row(
+            f"induction shape, batches of {size // 2} × 32 tokens",
+            induction,
+            Batches(size // 2, 4, steps),
+            effort.runs,
+            2.0,
+        ),
+        _row(f"97 parameters, batches of {size}", mlp, Batches(size, 4, steps), effort.runs, 12.0),
+        _row(f"97 parameters, batches of {size}", mlp, Batches(size, effort.chains, steps), effort.runs, 150.0),
     ]
     return [Table(TITLE, COLUMNS, tuple(rows))]
 
