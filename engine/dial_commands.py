@@ -65,6 +65,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
             _write(out, on.experiment)
             for sentence in on.left_out:
                 print(f"left out of {out}: {sentence}")
+    print(f"Measured on {lab.where}.")
 
 
 def _map(arguments: argparse.Namespace) -> None:
@@ -77,8 +78,10 @@ def _map(arguments: argparse.Namespace) -> None:
     with _lab(arguments) as lab, _bar("map") as progress:
         frame = phase_map.phase_map(experiment, lab, arguments.part, strengths, progress)
     phase_map.write(arguments.out, frame, experiment, arguments.part)
+    print(f"verdict of {experiment.degrader.axis(experiment.card).name}, by strength of part {arguments.part}")
     for label, verdict in dict(zip(frame["outer_label"], frame["verdict"], strict=True)).items():
         print(f"  {label:<9} {verdict}")
+    print(f"Measured on {lab.where}.")
 
 
 def _dials(experiment: Experiment) -> Iterator[Experiment]:
