@@ -108,7 +108,9 @@ def _pairs(deltas: Float[np.ndarray, "strength pair sign"]) -> Int[np.ndarray, "
     reached = _half(REFERENCE) * single
     counts = np.arange(2, 4 * REFERENCE)
     halves = np.array([_half(int(count)) for count in counts])
-    return np.array([counts[np.argmax(halves * each <= half)] for each, half in zip(mean, reached, strict=True)])
+    # the intervals narrow with every pair; more pairs than there are counts are told as the largest count
+    needed = [int((halves * each > half).sum()) for each, half in zip(mean, reached, strict=True)]
+    return counts[np.minimum(needed, len(counts) - 1)]
 
 
 def _half(count: int) -> float:
