@@ -17,12 +17,11 @@ export function healthText(reading) {
   if (!health) return "The network itself: nothing is sampled here";
   const { acceptance, r_hat, effective_samples, learning_coefficient } = health;
   const half = halfWidth(health.learning_coefficient_low, health.learning_coefficient_high);
-  const digits = learning_coefficient == null || Math.abs(learning_coefficient) < 10 ? 2 : 1;
   return [
     `acceptance ${number(acceptance)}`,
     `R̂ ${number(r_hat)}`,
     `${number(effective_samples, 0)} effective samples`,
-    `λ̂ ${number(learning_coefficient, digits)} ± ${half == null ? "?" : number(half, digits)}`,
+    `λ̂ ${number(learning_coefficient)} ± ${half == null ? "?" : number(half)}`,
   ]
     .map((each) => each.replaceAll(" ", "\u00a0"))
     .join(" · ");

@@ -101,6 +101,7 @@ function cleanCorner({ margin, retention_min: least }, top, palette, path, pixel
     { x: 0, xanchor: "left", y: least, yanchor: "bottom" },
     { x: 0, xanchor: "left", y: top, yanchor: "top" },
     { x: 0, xanchor: "left", y: least, yanchor: "top" }, // below it
+    { x: margin, xanchor: "left", y: least, yanchor: "bottom" }, // beside it
   ];
   return {
     shapes: [{ ...corner, fillcolor: faded(palette.clean, 0.16) }],

@@ -87,14 +87,20 @@ class View:
     def until_measured(self, points: int) -> None:
         self.until('Number(part("progress").getAttribute("aria-valuenow")) >= argument', points)
 
+    def until_drawn_by_streamlit(self) -> None:
+        """Until no run of the page's script is under way."""
+        self.page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
     def until_drawn(self) -> None:
         """Until the charts show all that is measured."""
         self.until('part("sweep").querySelector(".main-svg") && !part("cursor").hidden')
 
     def choose(self, widget: str, option: str) -> None:
         """Chooses from one of the lists at the side."""
+        self.until_drawn_by_streamlit()  # which closes a list that is opened meanwhile
         with self.changing():
             self.page.locator(f".st-key-{widget} input").click()
+            self.page.keyboard.type(option)  # of a long list only a part is on the page
             self.page.get_by_role("option", name=option, exact=True).click()
 
     def enter(self, widget: str, value: str) -> None:
