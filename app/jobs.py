@@ -234,9 +234,9 @@ class JobManager:
             del self._jobs[key]
 
 
-def start_worker(cache: Path) -> Callable[[], Worker]:
-    """How a manager starts its worker."""
-    return lambda: WorkerProcess(cache)
+def start_worker(cache: Path, device: str | None = None) -> Callable[[], Worker]:
+    """How a manager starts its worker, on a device if one was asked for."""
+    return lambda: WorkerProcess(cache, device)
 
 
 _installed: list[JobManager] = []

@@ -20,6 +20,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from app import jobs
 from app.routes import routes
+from engine.device import add_option
 from engine.dials import InputError
 from engine.store import default_folder
 
@@ -34,6 +35,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=DEFAULT_PORT)
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--no-browser", action="store_true")
+    add_option(parser)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
@@ -44,18 +46,20 @@ def main() -> int:
     address = f"http://localhost:{arguments.port}"
     on_start = None if arguments.no_browser else lambda: webbrowser.open(address)
     with contextlib.suppress(KeyboardInterrupt):  # the ordinary way to stop
-        app(arguments.cache or default_folder(), on_start).run(config={**settings(), "server.port": arguments.port})
+        dashboard = app(arguments.cache or default_folder(), arguments.device, on_start)
+        dashboard.run(config={**settings(), "server.port": arguments.port})
     return 0
 
 
-def app(cache: Path, on_start: Any = None) -> st.App:
+def app(cache: Path, device: str | None = None, on_start: Any = None) -> st.App:
     """The dashboard as an ASGI application, with a worker that lives as long as it does.
 
     Args:
         cache: where measurements are kept.
+        device: where they are computed, if one was asked for.
         on_start: called, in a thread of its own, when the dashboard is being served.
     """
-    manager = jobs.JobManager(jobs.start_worker(cache))
+    manager = jobs.JobManager(jobs.start_worker(cache, device))
     jobs.install(manager)
 
     @contextlib.asynccontextmanager

@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Final
 from engine.dials import InputError
 
 if TYPE_CHECKING:
+    import argparse
+
     import torch
 
 VARIABLE: Final = "REGIMESCOPE_DEVICE"
+
+
+def add_option(command: argparse.ArgumentParser) -> None:
+    """Adds the option that asks for a device."""
+    command.add_argument("--device", metavar="NAME", help=f"cpu, cuda or cuda:N; default ${VARIABLE}, or a GPU if any")
 
 
 def chosen(asked: str | None = None) -> torch.device:
@@ -29,8 +36,8 @@ def chosen(asked: str | None = None) -> torch.device:
     if kind != "cuda" or (name != "cuda" and not number.isdecimal()):
         raise InputError(f"device must be cpu, cuda or cuda:N, got {name}; give another with --device or {VARIABLE}.")
     if int(number or 0) >= here:
-        found = f"{here} CUDA device{'s' if here > 1 else ''}" if here else "no CUDA device"
-        raise InputError(f"device must be one that is there, got {name} where there is {found}; use cpu.")
+        found = {0: "is no CUDA device", 1: "is 1 CUDA device"}.get(here, f"are {here} CUDA devices")
+        raise InputError(f"device must be one that is there, got {name} where there {found}; choose another.")
     _exact()
     return torch.device("cuda", int(number or 0))
 

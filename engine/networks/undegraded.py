@@ -88,8 +88,7 @@ class _Recorded(dict[str, Tensor]):
         self.read.add(name)
         return super().__getitem__(name)
 
-    def __iter__(self) -> Iterator[str]:
-        self.read |= self.keys()
+    def __iter__(self) -> Iterator[str]:  # without its own, a copy of all tensors would not come by `__getitem__`
         return super().__iter__()
 
     def get(self, name: str, default: Any = None) -> Any:

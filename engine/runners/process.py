@@ -14,8 +14,9 @@ from typing import Any
 class WorkerProcess:
     """A worker that runs; `close` it, or it ends when this process does."""
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, device: str | None = None) -> None:
         command = [sys.executable, "-m", "engine.runners.worker", "--cache", str(cache)]
+        command += ["--device", device] if device else []
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
     @property

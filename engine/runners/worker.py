@@ -23,6 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from engine.device import add_option
 from engine.dials import InputError
 from engine.lab import Lab, keep_freed_memory
 from engine.runners import messages
@@ -50,7 +51,7 @@ class Worker:
 
     def greet(self) -> None:
         """Tells that the worker is ready, and on what it runs."""
-        self._tell({"event": "ready", "device": f"CPU · {self._lab.threads} threads", **self._store()})
+        self._tell({"event": "ready", "device": self._lab.where, **self._store()})
 
     def obey(self, command: dict[str, Any]) -> None:
         """Carries out one command; one about a sweep that is not under way has nothing to do."""
@@ -103,7 +104,8 @@ def main() -> None:
     """Runs until standard input closes."""
     parser = argparse.ArgumentParser(description="Runs sweeps for the dashboard; not for use by hand.")
     parser.add_argument("--cache", type=Path, required=True)
-    cache = parser.parse_args().cache
+    add_option(parser)
+    arguments = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which closes our standard input
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
@@ -116,7 +118,7 @@ def main() -> None:
     inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(inbox,), daemon=True).start()
     keep_freed_memory()
-    worker = Worker(Lab(Store(cache)), tell)
+    worker = Worker(Lab(Store(arguments.cache), device=arguments.device), tell)
     worker.greet()
     while True:
         while worker.idle or not inbox.empty():

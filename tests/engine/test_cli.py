@@ -75,7 +75,9 @@ def test_sweep_writes_what_it_says(run: Run, spec: Path, tmp_path: Path) -> None
     done = run("sweep", spec, "--out", out, "--cache", tmp_path / "cache")
     analysis, form = read(out)
     assert done.code == 0
-    assert done.out == f"{analysis.verdict.name}: {analysis.verdict.sentence}\n"
+    verdict, device = done.out.splitlines()
+    assert verdict == f"{analysis.verdict.name}: {analysis.verdict.sentence}"
+    assert device.startswith("Measured on CPU · ")
     assert done.err == ""
     assert list(pd.read_parquet(out).columns) == list(COLUMNS)
     assert Experiment.read(form) == Experiment.from_json(spec.read_bytes())

@@ -15,10 +15,10 @@ from engine.interventions.base import FitOn, Intervention
 from engine.interventions.fourier import Fourier
 from engine.interventions.frequency_rotation import FrequencyRotation
 from engine.measure import LazyReference, run
-from engine.networks.reading import state_of
 from engine.models.modular_addition import ModularAddition
 from engine.networks.fourier import component, shares, waves
 from engine.networks.network import Network
+from engine.networks.reading import state_of
 
 P = 59
 FREQUENCIES = tuple(str(k) for k in range(1, (P + 1) // 2))
