@@ -88,8 +88,8 @@ def test_every_other_strength_changes_what_the_network_says(variant: type[Degrad
     for degrader, model in specimens(variant):
         network = loaded(model)
         whole = losses(model, Degraded(network.weights))
-        for strength in (*some_strengths(degrader, model), degrader.strengths(model.card())[-1]):
-            degraded = one(degrader, model, strength)
+        strengths = (*some_strengths(degrader, model), degrader.strengths(model.card())[-1])
+        for degraded in made(degrader, model, [Setting(strength, 0) for strength in strengths]):
             assert not identical(losses(model, degraded), whole)
             assert degraded.weights.keys() == network.weights.keys()
             for name, tensor in degraded.weights.items():
@@ -101,8 +101,7 @@ def test_every_other_strength_changes_what_the_network_says(variant: type[Degrad
 def test_several_settings_at_once_are_as_one_by_one(variant: type[Degrader]) -> None:
     for degrader, model in specimens(variant):
         strengths = some_strengths(degrader, model)
-        asked = (strengths[1], 1), (0.0, 0), (strengths[0], 1), (strengths[1], 2)
-        settings = [Setting(strength, draw) for strength, draw in asked]
+        settings = [Setting(strengths[1], 1), Setting(0.0, 0), Setting(strengths[0], 2)]
         together = made(degrader, model, settings, seed=2)
         assert len(together) == len(settings), "one for each, in their order"
         for setting, degraded in zip(settings, together, strict=True):
