@@ -19,8 +19,8 @@ Weights = Mapping[str, "Tensor"]
 
 State = dict[str, "Tensor"]
 """Activations by site, beside what comes with the items of a run: `inputs` [item, pos] (tokens) or [item, feature],
-`read` and `scored` [item, slot], `corrupt` (their counterparts, shaped as `inputs`), and [item] `set` and `index`, which
-set an item is of and its number there (`networks.reading`, `items.Items`).
+`read` and `scored` [item, slot], `corrupt` (their counterparts, shaped as `inputs`), and `set` and `index` [item]: of
+which set an item is, and its number there (`networks.reading`).
 """
 
 Edit = Callable[["Tensor", State], "Tensor"]
