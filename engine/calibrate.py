@@ -101,11 +101,11 @@ def calibrate(
 ) -> tuple[Calibration, ...]:
     """Finds where the experiment's dial gives wanted degraded losses, one calibration for each.
 
-    The loss is measured at the strengths of the dial's default sweep and at the experiment's own. Two neighbours with
-    the wanted loss between them bracket a strength that gives it; the secant, kept off the ends, closes in on it, for
-    all losses side by side. A loss that rises and falls between two neighbours is not seen. A dial with steps
-    (checkpoints, bits, ranks) gives the allowed strengths on either side. All of it is measured without the
-    intervention and kept in the store, where sweeps find it.
+    The loss is measured at the strengths of the dial's default sweep (at every second, where networks are sampled,
+    which takes long) and at the experiment's own. Two neighbours with the wanted loss between them bracket a strength
+    that gives it; the secant, kept off the ends, closes in on it, for all losses side by side. A loss that rises and
+    falls between two neighbours is not seen. A dial with steps (checkpoints, bits, ranks) gives the allowed strengths
+    on either side. All of it is measured without the intervention and kept in the store, where sweeps find it.
 
     Args:
         experiment: whose model, behaviour, degrader, items and seed.
@@ -121,7 +121,8 @@ def calibrate(
         if not math.isfinite(loss):
             raise InputError(f"the loss to reach must be a number of nats, got {loss:g}; give another.")
     curve = LossCurve(experiment, lab, min(DRAWS, experiment.draws) if draws is None else draws, progress)
-    grid = {*experiment.degrader.strengths(experiment.card), *(experiment.strengths or ())}
+    usual = experiment.degrader.strengths(experiment.card)
+    grid = {*(usual[::-2] if experiment.degrader.together else usual), *(experiment.strengths or ())}
     curve.measure(grid)
     known = {loss: set(grid) for loss in wanted}
     for rounds in range(MOST_ROUNDS):

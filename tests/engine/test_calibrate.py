@@ -304,6 +304,19 @@ def test_few_draws_are_taken_unless_more_are_wanted(experiment: Make, lab: Lab, 
     assert (0.1, 7, False) in measured
 
 
+def test_where_networks_are_sampled_it_begins_coarse(
+    noise_dial: Experiment, lab: Lab, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = toy(lambda strength: 2.3 + 2 * strength)
+    monkeypatch.setattr(WeightNoise, "together", True)
+    (found,) = calibrate(noise_dial, lab, [2.71])
+    usual = noise_dial.sweep_strengths
+    coarse = {strength for strength, _, _ in measured} & set(usual)
+    assert coarse == {0.0, *usual[2::2]}
+    assert usual[-1] in coarse
+    assert found.crossings[0].reached
+
+
 def test_progress_ends_where_all_is_done(noise_dial: Experiment, lab: Lab, toy: Toy) -> None:
     toy(lambda strength: 2.3 + 2 * strength)
     told: list[tuple[int, int]] = []
