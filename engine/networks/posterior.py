@@ -96,6 +96,7 @@ class Posterior:
     def _networks(self, potential: Stacked, stack: Sequence[Wanted], sampled: Sampled) -> Iterator[Drawn]:
         weights = potential.weights(sampled.u)
         last = sampled.losses[:, -(sampled.losses.shape[1] // 2) :].mean(1)
+        last = last.where(~sampled.diverged, torch.inf)  # a second chain that was lost has not met the first
         beside = iter(last[len(stack) :])
         for at, wanted in enumerate(stack):
             gap = (next(beside) / last[at] - 1).abs().item() if wanted.coupled else np.nan

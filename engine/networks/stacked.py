@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
 
 from engine.networks.network import Network, forward
 from engine.sites import LOGITS, Weights
@@ -70,8 +71,7 @@ class Stacked:
         batches = self._batches(step)
         # leaves of their own: through slices of one flat tensor the gradient would be gathered again and again
         leaves = {name: part.detach().requires_grad_() for name, part in self.weights(u).items()}
-        # of the ways to compute attention only this one can be stacked
-        with torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+        with torch.inference_mode(False), torch.enable_grad(), PlainAttention():
             losses = torch.vmap(partial(self._loss, batches))(leaves)
             gradients = torch.autograd.grad(losses.sum(), list(leaves.values()))
         with torch.no_grad():
@@ -92,6 +92,26 @@ class Stacked:
     def _batches(self, step: int) -> tuple[Batch, ...]:
         device = self.origin.device
         return tuple(_batch(items, device) for items in self.network.training.batch(self.first + step, self.size))
+
+
+class PlainAttention(TorchFunctionMode):
+    """Within it attention is computed step by step: of the ways to compute it only this one can be stacked.
+
+    It holds for the thread that it was entered in; `torch.nn.attention.sdpa_kernel` switches the whole process, and
+    does not switch it back if two threads overlap.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        """Calls a function of torch."""
+        named: Mapping[str, Any] = kwargs or {}
+        if func is not F.scaled_dot_product_attention:
+            return func(*args, **named)
+        mask = named.get("attn_mask")
+        if mask is not None:
+            named = {**named, "attn_mask": torch.zeros_like(mask, dtype=args[0].dtype).masked_fill(~mask, -torch.inf)}
+        return torch.ops.aten._scaled_dot_product_attention_math(*args, **named)[0]
 
 
 def _batch(items: Items, device: torch.device) -> Batch:

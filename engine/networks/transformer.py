@@ -177,4 +177,5 @@ def split(x: Float[Tensor, "item pos d_model"], heads: int) -> Float[Tensor, "it
 
 def at_slots(x: Tensor, read: Tensor) -> Tensor:
     """X [item, pos, d] at the positions read [item, slot]: [item, slot, d]."""
-    return x.gather(1, read[..., None].expand(-1, -1, x.shape[-1]))
+    first = torch.arange(0, x.shape[0] * x.shape[1], x.shape[1], device=x.device)[:, None]
+    return x.flatten(0, 1).index_select(0, (first + read).flatten()).unflatten(0, read.shape)

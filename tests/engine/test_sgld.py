@@ -1,9 +1,10 @@
-"""SGLD on networks: weight noise where nothing is learned, settings that do not touch each other, health."""
+"""SGLD on networks: weight noise where nothing is learned, settings that do not touch each other, what is recorded."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from functools import partial
+from threading import Barrier, Thread
 
 import numpy as np
 import pytest
@@ -11,20 +12,19 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
-from engine.chains import Chain, diagnose
 from engine.degraders.base import Degraded, Setting
 from engine.degraders.sgld import Sgld
 from engine.degraders.weight_noise import WeightNoise
 from engine.lab import Lab
 from engine.models.planted import Planted
 from engine.networks import posterior
+from engine.networks.langevin import Law, Noise, Potential, Sampled, States
 from engine.networks.network import Network, forward
-from engine.networks.stacked import Stacked
+from engine.networks.stacked import PlainAttention, Stacked
 from engine.randomness import normal
 from engine.sites import LOGITS
 from engine.spec import Experiment
 from engine.store import Store
-from engine.strength import Criteria, Point, row
 from engine.sweep import Sweep
 
 SETTINGS = [Setting(strength, draw) for strength in (0.1, 0.4) for draw in range(3)]
@@ -56,6 +56,68 @@ def test_at_an_inverse_temperature_of_nearly_0_it_is_weight_noise_as_a_distribut
         [flat(each) - torch.cat([w.flatten() for w in planted.weights.values()]) for each in (drawn, noise)]
     )
     assert shifts.corrcoef()[0, 1] > 0.5, "it begins at the weight noise of the same draw"
+
+
+@pytest.mark.parametrize("draw", [0, 1, 6])
+def test_a_chain_begins_exactly_at_the_weight_noise_of_its_draw(
+    planted: Network, draw: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts: list[torch.Tensor] = []
+
+    def only_look(potential: Potential, law: Law, start: States, noise: Noise, steps: int) -> Iterator[Sampled | None]:
+        starts.append(start)
+        return iter([None])
+
+    monkeypatch.setattr(posterior, "sample", only_look)
+    next(Sgld(batch=1).degrade(planted, [Setting(0.3, draw)], 5))
+    (noise,) = WeightNoise().degrade(planted, [Setting(0.3, draw)], 5)
+    assert noise is not None
+    began = Stacked(planted, 1).weights(starts[0])
+    for name, tensor in noise.weights.items():
+        torch.testing.assert_close(began[name][0], tensor, rtol=1e-6, atol=1e-7 * planted.scale[name].item())
+    assert len(starts[0]) == (2 if draw == 0 else 1)
+    assert not starts[0][1:].any(), "the second chain begins at the trained weights"
+
+
+def test_a_second_chain_that_is_lost_has_not_met_the_first(planted: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(potential: Potential, law: Law, start: States, noise: Noise, steps: int) -> Iterator[Sampled | None]:
+        losses = torch.ones(2, 4)
+        losses[1] = torch.nan
+        yield Sampled(start, losses, torch.ones(2), torch.ones(2), torch.tensor([False, True]))
+
+    monkeypatch.setattr(posterior, "sample", lost)
+    (drawn,) = made(Sgld(batch=1), planted, [Setting(0.3, 0)])
+    assert drawn.chain is not None
+    assert drawn.chain.gap == np.inf
+    assert not drawn.chain.diverged
+
+
+def test_attention_that_can_be_stacked_is_that_of_torch_and_stays_in_its_thread() -> None:
+    q, k, v = torch.from_numpy(normal((3, 2, 4, 9, 8), "qkv"))
+    mask = torch.ones(9, 9, dtype=torch.bool).tril(2)
+    attend = F.scaled_dot_product_attention
+    for way in (attend, partial(attend, is_causal=True), partial(attend, attn_mask=mask)):
+        expected = way(q, k, v)
+        with PlainAttention():
+            torch.testing.assert_close(way(q, k, v), expected, rtol=1e-5, atol=1e-6)
+    both, inside = Barrier(2), []
+
+    def enter(first: bool) -> None:
+        if not first:
+            both.wait()
+            inside.append(torch.backends.cuda.flash_sdp_enabled())
+        with PlainAttention():
+            if first:
+                both.wait()
+            both.wait()
+
+    threads = [Thread(target=enter, args=(first,)) for first in (True, False)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert inside == [True]
+    assert torch.backends.cuda.flash_sdp_enabled(), "the fused ways are there again for all"
 
 
 def test_the_stacked_loss_and_gradient_are_those_of_each_network(planted: Network) -> None:
@@ -155,74 +217,3 @@ def test_an_experiment_tells_the_health_and_finds_it_again(tmp_path_factory: pyt
         assert each.health.chains == 4
         assert each.health.diverged == 0
         assert np.isfinite(each.health.learning_coefficient)
-
-
-# ---- health ----------------------------------------------------------------------------------------------------------
-
-
-def chain(losses: np.ndarray, **changed: float | bool) -> Chain:
-    known = {"n_beta": 100.0, "acceptance": 0.9, "step": 0.05, "gap": np.nan, "diverged": False} | changed
-    return Chain(losses, **{name: np.array(value) for name, value in known.items()})
-
-
-@pytest.fixture
-def good() -> list[Chain]:
-    """Eight chains that are all of one law."""
-    noise = np.random.default_rng(0).standard_normal((8, 100))
-    return [chain(1 + 0.1 * row, gap=0.01 if not number else np.nan) for number, row in enumerate(noise)]
-
-
-UNITS = np.arange(8) // 2
-
-
-def test_good_chains_have_no_flag_and_the_coefficient_that_they_were_made_with(good: list[Chain]) -> None:
-    health = diagnose(good, UNITS)
-    assert not health.flag
-    assert health.r_hat == pytest.approx(1.0, abs=0.02)
-    assert 400 < health.effective_samples < 1500
-    assert health.learning_coefficient_low < 100 < health.learning_coefficient_high
-    assert health.learning_coefficient_high - health.learning_coefficient_low < 5
-
-
-@pytest.mark.parametrize(
-    ("change", "flag"),
-    [
-        ({"diverged": True}, "1 of 8 chains diverged"),
-        ({"acceptance": 0.2}, "too coarse: acceptance is 0.2"),
-        ({"acceptance": np.nan}, "too coarse"),
-        ({"gap": 0.4}, "another start loses still differs by 40%"),
-    ],
-)
-def test_one_bad_chain_is_enough(good: list[Chain], change: dict[str, float | bool], flag: str) -> None:
-    bad = good[2]._replace(**{name: np.array(value) for name, value in change.items()})
-    health = diagnose([*good[:2], bad, *good[3:]], UNITS)
-    assert flag in health.flag
-    assert health.flag.endswith(".")
-
-
-def test_a_loss_that_moves_and_one_chain_alone_are_flagged(good: list[Chain]) -> None:
-    drifting = [each._replace(losses=each.losses + np.linspace(0, 1, 100)) for each in good]
-    assert "still moves" in diagnose(drifting, UNITS).flag
-    assert "One chain alone" in diagnose(good[:1], UNITS[:1]).flag
-    lost = [each._replace(diverged=np.array(True)) for each in good]
-    assert "8 of 8 chains diverged" in diagnose(lost, UNITS).flag
-
-
-def test_a_flag_forbids_clean_and_divergence_is_broken(good: list[Chain]) -> None:
-    rng = np.random.default_rng(1)
-    loss, effect = rng.normal(1, 0.01, (8, 64)), rng.normal(1, 0.01, (8, 64))
-    values = {"loss": loss, "loss_intervened": loss + 1e-3, "behaviour": 0 * effect, "behaviour_intervened": effect}
-    whole = {name: value[:1] for name, value in values.items()}
-    origin = Point(0.0, *whole.values(), units=np.zeros(1, int), random=False)
-    point = Point(0.1, *values.values(), units=UNITS, random=True, chains=tuple(good))
-    criteria = Criteria(chance=3.0, margin=0.1)
-    clean = row(point, origin, criteria, 0.1)
-    assert clean.state == "clean"
-    unmixed = replace(point, chains=(good[0]._replace(gap=np.array(0.5)), *good[1:]))
-    flagged = row(unmixed, origin, criteria, 0.1)
-    assert flagged.state == "unresolved"
-    assert "Not mixed" in flagged.reason
-    assert flagged.frontier == np.inf
-    broken = row(replace(point, chains=(good[0]._replace(diverged=np.array(True)), *good[1:])), origin, criteria, 0.1)
-    assert broken.state == "broken"
-    assert "diverged" in broken.reason
