@@ -26,7 +26,6 @@ LARGEST_GAP: Final = 0.1
 """Chains with the same noise and different starts whose losses still differ by this share remember where they began."""
 LARGEST_DRIFT: Final = 0.1
 """The mean loss may still move by this share of what it is above the original's, beyond what is chance."""
-DRIFT_ERRORS: Final = 3.0
 LEVEL: Final = 0.05
 
 

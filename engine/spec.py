@@ -144,6 +144,7 @@ class Experiment(BaseModel):
         for variant in (self.degrader, self.intervention):
             _check_variant(variant, self.model, card)
         canonical: dict[str, Any] = {} if self.degrader.random else {"draws": 1}
+        canonical["degrader"] = _settled(self.degrader, card)
         if self.step == steps[-1]:
             canonical["step"] = None
         available = self.behaviour.available(self.model)
@@ -165,8 +166,20 @@ def _check_variant(variant: Degrader | Intervention, model: Model, card: Card) -
     for declared in dials_of(type(variant)):
         for part in getattr(variant, declared.name) if declared.kind == "parts" else ():
             _check_variant(part.degrader, model, card)
-            if part.strength is not None:
-                part.degrader.canonical(part.strength, card)
+
+
+def _settled(degrader: Degrader, card: Card) -> Degrader:
+    """A composition with the strengths of its parts as their dials name them; anything else as it is."""
+    changed = {}
+    for declared in dials_of(type(degrader)):
+        if declared.kind == "parts":
+            changed[declared.name] = tuple(
+                part.model_copy(update={"strength": part.degrader.canonical(part.strength, card)})
+                if part.strength is not None
+                else part
+                for part in getattr(degrader, declared.name)
+            )
+    return degrader.model_copy(update=changed) if changed else degrader
 
 
 def _check_options(variant: Variant, card: Card) -> None:

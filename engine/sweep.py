@@ -19,7 +19,7 @@ import numpy as np
 from engine.behaviours.base import Dataset
 from engine.chains import Chain
 from engine.degraders.base import Degraded, Setting
-from engine.dials import Variant
+from engine.dials import Variant, dials_of
 from engine.lab import Lab
 from engine.measure import EXAMPLES, Losses
 from engine.regime import Analysis, Criteria, Point, Row, confirm, margin_of, row, verdict
@@ -301,4 +301,11 @@ def coarse_to_fine(count: int) -> list[int]:
 
 
 def _question(variant: Variant) -> dict[str, Any]:
-    return {**variant.to_json(), "version": variant.version}
+    """A variant with its version, and with those of its parts."""
+    parts = [
+        _question(part.degrader)
+        for dial in dials_of(type(variant))
+        if dial.kind == "parts"
+        for part in getattr(variant, dial.name)
+    ]
+    return {**variant.to_json(), "version": variant.version, **({"of parts": parts} if parts else {})}

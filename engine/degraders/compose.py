@@ -71,6 +71,10 @@ class Compose(Degrader):
                     f"compose: '{part.degrader.name}' must be the first of 'parts', got it further on, where it undoes "
                     "what comes before; put it first."
                 )
+        if sum(part.degrader.together for part in self.parts) > 1:
+            raise InputError("compose: 'parts' must hold at most one degrader that samples, got several; keep one.")
+        if any(part.strength == 0 for part in self.parts):
+            raise InputError("compose: 'parts' must have strengths above 0, got 0 for one of them; leave it out.")
         if any(isinstance(part.degrader, Compose) for part in self.parts):
             raise InputError("compose: 'parts' must be no compositions themselves, got one; write out its parts.")
         return self
@@ -108,12 +112,13 @@ class Compose(Degrader):
         made = [Degraded(network.weights)] * len(settings)
         for number, part in enumerate(self.parts):
             asked = [_of_part(part, setting) for setting in settings]
+            alike = sum(earlier.degrader.name == part.degrader.name for earlier in self.parts[:number])
             for places in _with_the_same_weights(made):
                 given = made[places[0]].weights
                 onto = network if given is network.weights else replace(network, weights=dict(given))
                 distinct = list(dict.fromkeys(asked[place] for place in places))
                 networks: list[Degraded] = []
-                for degraded in part.degrader.degrade(onto, distinct, _seed(seed, number)):
+                for degraded in part.degrader.degrade(onto, distinct, _seed(seed, alike)):
                     if degraded is None:
                         yield None
                     else:
@@ -166,6 +171,8 @@ def _one_after_the_other(first: Edit, second: Edit, activation: Tensor, state: S
     return second(first(activation, state), state)
 
 
-def _seed(seed: int, number: int) -> int:
-    """The seed of a part: two parts of one kind must not have the same noise."""
-    return seed if number == 0 else int(generator("compose", seed, number).integers(2**31))
+def _seed(seed: int, alike: int) -> int:
+    """The seed of a part before which there are so many of its kind: two of one kind must not have the same noise, and
+    the first has the noise that it has alone.
+    """
+    return seed if alike == 0 else int(generator("compose", seed, alike).integers(2**31))

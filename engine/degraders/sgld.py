@@ -57,7 +57,7 @@ class Sgld(Degrader):
         0.2, low=0.001, high=2.0, scale="log", unit="× rms", help="Width s of the well, if the temperature is swept."
     )
     steps: int = dial(200, low=10, high=5000, help="Steps of each chain; the first half is burn-in.")
-    batch: int = dial(16, low=1, high=1024, help="Items in each step, of those that the network was trained on.")
+    batch: int = dial(32, low=1, high=1024, help="Items in each step, of those that the network was trained on.")
 
     @property
     def strength(self) -> Dial:

@@ -91,8 +91,8 @@ def sample(potential: Potential, law: Law, start: States, noise: Noise, steps: i
         loss, gradient = potential(u, number)
         diverged |= ~(loss.abs() < LOST)
         a = (-step).exp()[:, None]
-        kick = (1 - a) * law.s.square() * law.n_beta
-        spread = (1 - a.square()).sqrt() * law.s
+        kick = -(-step).expm1()[:, None] * law.s.square() * law.n_beta
+        spread = (-(-2 * step).expm1()).sqrt()[:, None] * law.s
         mean = a * u - kick * gradient
         following = mean.addcmul(spread, noise(number))
         diverged |= ~following.isfinite().all(1)
@@ -110,7 +110,7 @@ def sample(potential: Potential, law: Law, start: States, noise: Noise, steps: i
             losses.append(loss)
         u = following
         yield None
-    yield Sampled(u, torch.stack(losses, 1), torch.stack(accepted, 1).nanmean(1), step, diverged)
+    yield Sampled(u, torch.stack(losses, 1), torch.stack(accepted, 1).nan_to_num(0).mean(1), step, diverged)
 
 
 def _acceptance(

@@ -59,20 +59,23 @@ class Posterior:
 
     def sample(self, wanted: Sequence[Wanted]) -> Iterator[Drawn | None]:
         """The last network of each chain, in order, as soon as its stack is done; None after every step until then."""
-        potential = Stacked(self.network, self.batch, int(generator("sgld", self.seed).integers(2**31)))
-        size = max(1, self._at_once // len(potential.origin))
+        size = max(1, self._at_once // sum(tensor.numel() for tensor in self.network.weights.values()))
         for first in range(0, len(wanted), size):
             stack = wanted[first : first + size]
+            potential = self._potential(stack)
             for sampled in self._run(potential, stack):
                 if sampled is None:
                     yield None
                 else:
                     yield from self._networks(potential, stack, sampled)
 
+    def _potential(self, stack: Sequence[Wanted]) -> Stacked:
+        """The loss of each chain, on batches of its own pair: chains that all saw the same would not be independent."""
+        firsts = {each.pair: int(generator("sgld", self.seed, each.pair).integers(2**31)) for each in stack}
+        return Stacked(self.network, self.batch, tuple(firsts[each.pair] for each in _with_coupled(stack)))
+
     def _run(self, potential: Stacked, stack: Sequence[Wanted]) -> Iterator[Sampled | None]:
-        """Runs the chains of a stack, and behind them the coupled ones, which begin at the trained weights."""
-        coupled = [each for each in stack if each.coupled]
-        chains = [*stack, *coupled]
+        chains = _with_coupled(stack)
         law = Law(
             _column([each.s for each in chains], potential.origin),
             _column([each.n_beta for each in chains], potential.origin),
@@ -114,6 +117,11 @@ class Posterior:
     def _at_once(self) -> int:
         device = next(iter(self.network.weights.values())).device
         return PARAMETERS if device.type == "cpu" else PARAMETERS_ON_GPU
+
+
+def _with_coupled(stack: Sequence[Wanted]) -> list[Wanted]:
+    """The chains of a stack, and behind them the second ones, which begin at the trained weights."""
+    return [*stack, *(each for each in stack if each.coupled)]
 
 
 def _column(values: Sequence[float], like: Tensor) -> Float[Tensor, "chain 1"]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
 
 
 class Batch(NamedTuple):
-    """Items as tensors on the device of a network; targets count from the first of the classes that are admissible."""
+    """Items as tensors on the device of a network; targets count among the classes that are admissible, if not all are
+    (of which there is none here, then).
+    """
 
     inputs: Tensor
     read: Int[Tensor, "item slot"]
     targets: Int[Tensor, "item slot"]
     scored: Bool[Tensor, "item slot"]
-    classes: Int[Tensor, " class"] | None
+    classes: Int[Tensor, " class"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +44,8 @@ class Stacked:
     network: Network
     size: int
     """Items of a batch."""
-    first: int = 0
-    """Number of the batch of step 0."""
+    firsts: tuple[int, ...]
+    """Number of each copy's batch of step 0: copies with the same one have the same batches."""
 
     @cached_property
     def origin(self) -> Float[Tensor, " parameter"]:
@@ -68,30 +71,35 @@ class Stacked:
         self, u: Float[Tensor, "chain parameter"], step: int
     ) -> tuple[Float[Tensor, " chain"], Float[Tensor, "chain parameter"]]:
         """By how much the mean loss on a batch is above that of the network itself, nats, and its gradient by u."""
-        batches = self._batches(step)
+        batches, of_copy = self._batches(step)
+        mine = tuple(Batch(*(each[of_copy] for each in batch)) for batch in batches)
         # leaves of their own: through slices of one flat tensor the gradient would be gathered again and again
         leaves = {name: part.detach().requires_grad_() for name, part in self.weights(u).items()}
         with torch.inference_mode(False), torch.enable_grad(), PlainAttention():
-            losses = torch.vmap(partial(self._loss, batches))(leaves)
+            losses = torch.vmap(self._loss)(leaves, mine)
             gradients = torch.autograd.grad(losses.sum(), list(leaves.values()))
-        with torch.no_grad():
-            above = losses.detach() - self._loss(batches, self.network.weights)
+        with torch.no_grad(), PlainAttention():
+            before = torch.vmap(partial(self._loss, self.network.weights))(batches)
+            above = losses.detach() - before[of_copy]
         return above, torch.cat([each.flatten(1) for each in gradients], dim=1).mul_(self.scale)
 
-    def _loss(self, batches: tuple[Batch, ...], weights: Weights) -> Float[Tensor, ""]:
+    def _loss(self, weights: Weights, batches: tuple[Batch, ...]) -> Float[Tensor, ""]:
         return torch.stack([self._mean_loss(batch, weights) for batch in batches]).sum()
 
     def _mean_loss(self, batch: Batch, weights: Weights) -> Float[Tensor, ""]:
         """The mean over items of what is the mean over their slots."""
         logits = forward(self.network.stages, weights, batch.inputs, batch.read)[LOGITS]
-        if batch.classes is not None:
+        if batch.classes.numel():
             logits = logits.index_select(-1, batch.classes)
         loss = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), reduction="none").view(batch.read.shape)
         return ((loss * batch.scored).sum(1) / batch.scored.sum(1)).mean()
 
-    def _batches(self, step: int) -> tuple[Batch, ...]:
-        device = self.origin.device
-        return tuple(_batch(items, device) for items in self.network.training.batch(self.first + step, self.size))
+    def _batches(self, step: int) -> tuple[tuple[Batch, ...], Int[Tensor, " chain"]]:
+        """The different batches of a step, each tensor with an axis for them before its own; which of them is whose."""
+        device, different = self.origin.device, sorted(set(self.firsts))
+        drawn = [self.network.training.batch(first + step, self.size) for first in different]
+        batches = tuple(_batch(together, device) for together in zip(*drawn, strict=True))
+        return batches, torch.tensor([different.index(first) for first in self.firsts], device=device)
 
 
 class PlainAttention(TorchFunctionMode):
@@ -114,12 +122,16 @@ class PlainAttention(TorchFunctionMode):
         return torch.ops.aten._scaled_dot_product_attention_math(*args, **named)[0]
 
 
-def _batch(items: Items, device: torch.device) -> Batch:
-    def there(array: object) -> Tensor:
-        return torch.as_tensor(array, device=device)
+def _batch(items: Sequence[Items], device: torch.device) -> Batch:
+    """Several batches as one."""
 
-    targets, classes = there(items.targets), None
-    if items.among is not None:
-        classes = there(items.among)
-        targets = torch.searchsorted(classes, targets).clamp_max(len(classes) - 1)
-    return Batch(there(items.inputs), there(items.read), targets, there(items.scored), classes)
+    def there(name: str) -> Tensor:
+        return torch.from_numpy(np.stack([getattr(each, name) for each in items])).to(device)
+
+    targets, among = there("targets"), items[0].among
+    classes = torch.empty(len(items), 0, dtype=torch.long, device=device)
+    if among is not None:
+        alone = torch.tensor(among, device=device)
+        targets = torch.searchsorted(alone, targets).clamp_max(len(among) - 1)
+        classes = alone.expand(len(items), -1)
+    return Batch(there("inputs"), there("read"), targets, there("scored"), classes)

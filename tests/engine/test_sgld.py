@@ -72,7 +72,7 @@ def test_a_chain_begins_exactly_at_the_weight_noise_of_its_draw(
     next(Sgld(batch=1).degrade(planted, [Setting(0.3, draw)], 5))
     (noise,) = WeightNoise().degrade(planted, [Setting(0.3, draw)], 5)
     assert noise is not None
-    began = Stacked(planted, 1).weights(starts[0])
+    began = Stacked(planted, 1, (0,)).weights(starts[0])
     for name, tensor in noise.weights.items():
         torch.testing.assert_close(began[name][0], tensor, rtol=1e-6, atol=1e-7 * planted.scale[name].item())
     assert len(starts[0]) == (2 if draw == 0 else 1)
@@ -122,14 +122,13 @@ def test_attention_that_can_be_stacked_is_that_of_torch_and_stays_in_its_thread(
 
 def test_the_stacked_loss_and_gradient_are_those_of_each_network(planted: Network) -> None:
     """The loss of the two answers, written out, and its gradient by autograd one network at a time."""
-    potential = Stacked(planted, 8)
+    potential = Stacked(planted, 8, (0, 0, 7))
     u = 0.1 * torch.from_numpy(normal((3, len(potential.origin)), "u"))
     above, gradient = potential(u, 4)
-    batches = planted.training.batch(4, 8)
 
-    def loss(weights: dict[str, torch.Tensor]) -> torch.Tensor:
+    def loss(weights: dict[str, torch.Tensor], first: int) -> torch.Tensor:
         total = torch.zeros(())
-        for items in batches:
+        for items in planted.training.batch(first + 4, 8):
             classes = list(items.among or range(14))
             inputs, read = torch.from_numpy(items.inputs), torch.from_numpy(items.read)
             logits = forward(planted.stages, weights, inputs, read)[LOGITS][:, 0, classes]
@@ -139,10 +138,11 @@ def test_the_stacked_loss_and_gradient_are_those_of_each_network(planted: Networ
 
     for chain in range(3):
         weights = {name: tensor[chain].clone().requires_grad_() for name, tensor in potential.weights(u).items()}
-        expected = loss(weights)
+        first = potential.firsts[chain]
+        expected = loss(weights, first)
         gradients = torch.autograd.grad(expected, list(weights.values()))
         by_u = torch.cat([(g * planted.scale[name]).flatten() for name, g in zip(weights, gradients, strict=True)])
-        assert above[chain].item() == pytest.approx((expected - loss(planted.weights)).item(), abs=1e-5)
+        assert above[chain].item() == pytest.approx((expected - loss(planted.weights, first)).item(), abs=1e-5)
         torch.testing.assert_close(gradient[chain], by_u, atol=1e-6, rtol=1e-4)
 
 
@@ -176,7 +176,7 @@ def test_a_pair_has_opposite_noise_and_strengths_share_it(planted: Network) -> N
 
 
 def test_it_keeps_the_training_loss_where_weight_noise_does_not(planted: Network) -> None:
-    potential = Stacked(planted, 256)
+    potential = Stacked(planted, 256, (0, 0))
     (noise,) = WeightNoise().degrade(planted, [Setting(0.6, 0)], 0)
     (drawn,) = made(Sgld(n_beta=300.0, steps=100, batch=32), planted, [Setting(0.6, 0)])
     assert noise is not None
