@@ -98,7 +98,7 @@ def options(*, of: str, help: str) -> Any:
 
 def parts(default: Sequence[Mapping[str, Any]], *, of: str, help: str) -> Any:
     """Declares a row of variants of a kind, each with a strength; that of the one that is swept is none."""
-    return Field(default=tuple(default), validate_default=True, description=help, json_schema_extra={"parts": of})
+    return Field(default=list(default), validate_default=True, description=help, json_schema_extra={"parts": of})
 
 
 def dials_of(variant: type[Variant]) -> tuple[Dial, ...]:

@@ -133,10 +133,9 @@ class Perceptron(FeedForward):
     @property
     def matrices(self) -> dict[str, tuple[int, ...]]:
         """The matrices among the weights by name, with their shapes."""
-        wide = pairwise((self.inputs, *self.hidden))
-        return {f"hidden.{layer}.W": shape for layer, shape in enumerate(wide)} | {
-            "out.W": (self.hidden[-1], self.outputs)
-        }
+        wide = (self.inputs, *self.hidden)
+        found = {f"hidden.{layer}.W": shape for layer, shape in enumerate(pairwise(wide))}
+        return found | {"out.W": (wide[-1], self.outputs)}
 
 
 class Convolution(FeedForward):
@@ -159,10 +158,9 @@ class Convolution(FeedForward):
     @property
     def matrices(self) -> dict[str, tuple[int, ...]]:
         """The kernels [out, in, 3, 3] and the last matrix by name, with their shapes."""
-        deep = pairwise((1, *self.channels))
-        return {f"hidden.{layer}.W": (after, before, 3, 3) for layer, (before, after) in enumerate(deep)} | {
-            "out.W": (self.channels[-1], self.outputs)
-        }
+        deep = (1, *self.channels)
+        found = {f"hidden.{layer}.W": (after, before, 3, 3) for layer, (before, after) in enumerate(pairwise(deep))}
+        return found | {"out.W": (deep[-1], self.outputs)}
 
 
 Architecture = Transformer | Perceptron | Convolution

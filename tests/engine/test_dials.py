@@ -71,7 +71,7 @@ def test_a_field_that_is_not_a_dial_is_a_mistake_of_the_programmer() -> None:
     class Bare(BaseModel):
         number: float = 1.0
 
-    with pytest.raises(TypeError, match=r"'number' is declared by none of dial, choice and options"):
+    with pytest.raises(TypeError, match=r"'number' is declared by none of dial, choice, options and parts"):
         dial_of(Bare, "number")
 
 

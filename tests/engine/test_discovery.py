@@ -19,21 +19,23 @@ from engine.spec import Experiment
 SOURCE = """
 from __future__ import annotations
 from typing import ClassVar
-from engine.degraders.base import Axis, Degraded, Degrader
+from engine.degraders.base import Axis, Degraded, Separate
 from engine.dials import Dial, dial
 
-class Base(Degrader):
+class Base(Separate):
     summary: ClassVar[str] = "Does nothing, at a volume."
-    strength: ClassVar[Dial] = Dial(name="strength", kind="number", default=0.5, low=0, high=1, help="How much.")
-    random: ClassVar[bool] = False
     volume: float = dial(1.0, low=0.0, high=2.0, help="How quiet.")
 
+    @property
+    def strength(self): return Dial(name="strength", kind="number", default=0.5, low=0, high=1, help="How much.")
+    @property
+    def random(self): return False
     @classmethod
     def is_compatible(cls, card): return True
     def strengths(self, card): return (0.0, 0.5, 1.0)
     def canonical(self, strength, card): return strength
     def unit(self, draw): return draw
-    def degrade(self, network, strength, draw, seed): return Degraded(network.weights)
+    def degrade_one(self, network, strength, draw, seed): return Degraded(network.weights)
     def label(self, strength, card): return f"{strength:g}"
     def axis(self, card): return Axis("quiet", "quiet")
 

@@ -225,7 +225,8 @@ def test_the_command_prints_a_line_for_each_strength(
     (tmp_path / "spec.json").write_text(asked(3.0).to_json())
     command = ["redose", str(tmp_path / "spec.json"), "--cache", str(tmp_path / "cache")]
     assert main(command) == 0
-    title, header, *lines = capsys.readouterr().out.splitlines()
+    title, header, *lines, where = capsys.readouterr().out.splitlines()
+    assert where.startswith("Measured on ")
     assert title == "Steering by 3 × optimised-after-layer-0, at an effect of 3 nats lost on copied tokens"
     assert header.split()[0] == "strength"
     assert [line.split()[0] for line in lines] == ["0", "0.1", "0.5", "0.75"]

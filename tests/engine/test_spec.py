@@ -24,7 +24,8 @@ Make = Callable[..., Experiment]
 FULL: dict[str, Any] = {
     "model": {"name": "induction"},
     "behaviour": {"name": "copying"},
-    "degrader": {"name": "weight-noise"},
+    "degrader": {"name": "weight-noise", "per": "tensor"},
+    "step": None,
     "intervention": {
         "name": "head-ablation",
         "heads": ["0.1", "0.3"],
@@ -41,6 +42,7 @@ FULL: dict[str, Any] = {
     "alpha": 0.05,
 }
 OTHERWISE: dict[str, Any] = {
+    "step": 600,
     "degrader": {"name": "checkpoint"},
     "intervention": {"name": "identity"},
     "intervention.heads": ["0.1"],
