@@ -18,8 +18,8 @@ pytestmark = pytest.mark.browser
 
 Tab = Callable[..., View]
 
-BRIEF = {"degrader": "weight-noise", "items": "64", "draws": "16"}
-"""A sweep of 257 points, which takes some seconds."""
+BRIEF = {"degrader": "weight-noise"}
+"""A sweep of 129 points, which takes some seconds."""
 
 LOST = "WebSocket|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE"
 """What the console says when the server goes away."""
