@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import field_validator
 
 from engine.bounded import Bounded
-from engine.degraders.base import Axis, Degraded, Separate, within_range
+from engine.degraders.base import Axis, Continuous, Degraded
 from engine.dials import Dial, options
 from engine.randomness import normal
 
@@ -21,26 +21,16 @@ if TYPE_CHECKING:
     from engine.networks.network import Network
     from engine.sites import State
 
-STRENGTHS = (0.0, 0.05, 0.065, 0.08, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.75, 0.9)
-STRENGTH = Dial(
-    name="strength",
-    kind="number",
-    default=0.2,
-    low=0.001,
-    high=10.0,
-    scale="log",
-    unit="× rms",
-    help="Standard deviation of the noise as a share of the root mean square of the activations at its site.",
-)
+SWEEP = (0.0, 0.05, 0.065, 0.08, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.75, 0.9)
 MOST_BYTES: Final = 256 * 1024**2
 
 _DRAWN = Bounded(MOST_BYTES)
 
 
 @final
-class ActivationNoise(Separate):
-    """a + s·σ·ε with ε ~ N(0, 1) and σ the root mean square of the activations at the site, in the undegraded network
-    on items that it was trained on.
+class ActivationNoise(Continuous):
+    """a + s·σ·ε with ε ~ N(0, 1) and σ the root mean square of the activations at the site, in the network that is
+    degraded, on items that it was trained on.
 
     The noise belongs to an item: it is the same with the intervention and without, at every strength, and for the
     item's corrupt counterpart. It is added before an intervention acts at the same site, so one that puts something
@@ -50,6 +40,18 @@ class ActivationNoise(Separate):
 
     name: ClassVar[str] = "activation-noise"
     summary: ClassVar[str] = "Gaussian noise on the activations at chosen sites, in proportion to their size."
+    dial: ClassVar[Dial] = Dial(
+        name="strength",
+        kind="number",
+        default=0.2,
+        low=0.001,
+        high=10.0,
+        scale="log",
+        unit="× rms",
+        help="Standard deviation of the noise as a share of the root mean square of the activations at its site.",
+    )
+    sweep: ClassVar[tuple[float, ...]] = SWEEP
+    antithetic: ClassVar[bool] = True
 
     sites: tuple[str, ...] = options(of="sites", help="Where noise is added.")
 
@@ -61,25 +63,12 @@ class ActivationNoise(Separate):
         return tuple(sorted(set(sites)))  # one set is one question
 
     @property
-    def strength(self) -> Dial:
-        return STRENGTH
-
-    @property
     def random(self) -> bool:
         return True
 
     @classmethod
     def is_compatible(cls, card: Card) -> bool:
         return bool(card.options("sites"))
-
-    def strengths(self, card: Card) -> tuple[float, ...]:
-        return STRENGTHS
-
-    def canonical(self, strength: float, card: Card) -> float:
-        return within_range(self, strength)
-
-    def unit(self, draw: int) -> int:
-        return draw // 2
 
     def degrade_one(self, network: Network, strength: float, draw: int, seed: int) -> Degraded:
         if strength == 0:
@@ -90,9 +79,6 @@ class ActivationNoise(Separate):
             for site in self.sites
         }
         return Degraded(network.weights, edits)
-
-    def label(self, strength: float, card: Card) -> str:
-        return f"{strength:.3g}"
 
     def axis(self, card: Card) -> Axis:
         return Axis(title="activation noise, × rms of the site", name="noise")

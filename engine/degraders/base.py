@@ -112,9 +112,15 @@ class Degrader(Variant):
 class Separate(Degrader):
     """A degrader that makes one network at a time."""
 
+    antithetic: ClassVar[bool] = False
+    """Whether draws 2j and 2j + 1 are a pair with opposite chance."""
+
     @property
     def together(self) -> bool:
         return False
+
+    def unit(self, draw: int) -> int:
+        return draw // 2 if self.antithetic else draw
 
     def degrade(self, network: Network, settings: Sequence[Setting], seed: int) -> Iterator[Degraded | None]:
         for setting in settings:
@@ -123,6 +129,28 @@ class Separate(Degrader):
     @abstractmethod
     def degrade_one(self, network: Network, strength: float, draw: int, seed: int) -> Degraded:
         """The degraded network. The network given is left as it was."""
+
+
+class Continuous(Separate):
+    """A degrader whose dial has no steps: every strength in its range is one, and is named by its number."""
+
+    dial: ClassVar[Dial]
+    """The dial."""
+    sweep: ClassVar[tuple[float, ...]]
+    """The strengths of a default sweep, whatever the model."""
+
+    @property
+    def strength(self) -> Dial:
+        return self.dial
+
+    def strengths(self, card: Card) -> tuple[float, ...]:
+        return self.sweep
+
+    def canonical(self, strength: float, card: Card) -> float:
+        return within_range(self, strength)
+
+    def label(self, strength: float, card: Card) -> str:
+        return f"{strength:.3g}"
 
 
 def within_range(degrader: Degrader, strength: float) -> float:

@@ -57,9 +57,6 @@ class Checkpoint(Separate):
             )
         return 1 - step / card.steps[-1]
 
-    def unit(self, draw: int) -> int:
-        return draw
-
     def degrade_one(self, network: Network, strength: float, draw: int, seed: int) -> Degraded:
         return Degraded(network.checkpoint(self.step(strength, network.card)))
 

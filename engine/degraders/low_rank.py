@@ -81,9 +81,6 @@ class LowRank(Separate):
             )
         return 1 - near / full
 
-    def unit(self, draw: int) -> int:
-        return draw
-
     def degrade_one(self, network: Network, strength: float, draw: int, seed: int) -> Degraded:
         rank = round((1 - strength) * self._full(network.card))
         whole = {name: network.weights[name] for name in self.matrices}

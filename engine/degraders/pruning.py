@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal, final
 
-from engine.degraders.base import Axis, Degraded, Separate, within_range
+from engine.degraders.base import Axis, Continuous, Degraded
 from engine.dials import Dial, choice
 
 if TYPE_CHECKING:
@@ -14,20 +14,11 @@ if TYPE_CHECKING:
     from engine.models.base import Card
     from engine.networks.network import Network
 
-STRENGTH = Dial(
-    name="strength",
-    kind="number",
-    default=0.3,
-    low=0.001,
-    high=0.999,
-    unit="of the weights",
-    help="Share of the weights that are set to zero.",
-)
-STRENGTHS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9)
+SWEEP = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9)
 
 
 @final
-class Pruning(Separate):
+class Pruning(Continuous):
     """Sets the weights of least magnitude to zero (Han et al. 2015), in matrices; biases and norms stay.
 
     What goes at one strength is gone at every greater one. Of equal weights the first ones go.
@@ -35,14 +26,20 @@ class Pruning(Separate):
 
     name: ClassVar[str] = "pruning"
     summary: ClassVar[str] = "Sets the smallest weights to zero."
+    dial: ClassVar[Dial] = Dial(
+        name="strength",
+        kind="number",
+        default=0.3,
+        low=0.001,
+        high=0.999,
+        unit="of the weights",
+        help="Share of the weights that are set to zero.",
+    )
+    sweep: ClassVar[tuple[float, ...]] = SWEEP
 
     scope: Literal["each matrix", "all matrices"] = choice(
         "each matrix", help="Whether every matrix loses the share, or all of them together."
     )
-
-    @property
-    def strength(self) -> Dial:
-        return STRENGTH
 
     @property
     def random(self) -> bool:
@@ -51,15 +48,6 @@ class Pruning(Separate):
     @classmethod
     def is_compatible(cls, card: Card) -> bool:
         return True
-
-    def strengths(self, card: Card) -> tuple[float, ...]:
-        return STRENGTHS
-
-    def canonical(self, strength: float, card: Card) -> float:
-        return within_range(self, strength)
-
-    def unit(self, draw: int) -> int:
-        return draw
 
     def degrade_one(self, network: Network, strength: float, draw: int, seed: int) -> Degraded:
         import torch
@@ -73,9 +61,6 @@ class Pruning(Separate):
             kept = dict(zip(matrices, together.split(sizes), strict=True))
         pruned = {name: tensor.where(kept[name].view_as(tensor), 0.0) for name, tensor in matrices.items()}
         return Degraded({**network.weights, **pruned})
-
-    def label(self, strength: float, card: Card) -> str:
-        return f"{strength:.3g}"
 
     def axis(self, card: Card) -> Axis:
         return Axis(title="share of the weights that are set to zero", name="pruned")

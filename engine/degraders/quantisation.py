@@ -39,6 +39,7 @@ class Quantisation(Separate):
 
     name: ClassVar[str] = "quantisation"
     summary: ClassVar[str] = "Rounds the weights to a few levels."
+    antithetic: ClassVar[bool] = True
 
     rounding: Literal["nearest", "stochastic"] = choice(
         "nearest", help="To the nearest level, or up or down by chance with the right mean."
@@ -69,9 +70,6 @@ class Quantisation(Separate):
                 f"({bits:.2f} bits); the nearest is {2.0 ** (1 - round(bits)):.6g} ({round(bits)} bits)."
             )
         return 2.0 ** (1 - round(bits))
-
-    def unit(self, draw: int) -> int:
-        return draw // 2
 
     def degrade_one(self, network: Network, strength: float, draw: int, seed: int) -> Degraded:
         import torch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 import numpy as np
 
-from engine.degraders.base import Axis, Degraded, Separate, within_range
+from engine.degraders.base import Axis, Continuous, Degraded
 from engine.dials import Dial, choice
 from engine.randomness import normal
 
@@ -17,21 +17,11 @@ if TYPE_CHECKING:
     from engine.models.base import Card
     from engine.networks.network import Network
 
-STRENGTHS = (0.0, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
-STRENGTH = Dial(
-    name="strength",
-    kind="number",
-    default=0.1,
-    low=0.001,
-    high=2.0,
-    scale="log",
-    unit="× rms",
-    help="Standard deviation of the noise as a share of the root mean square of the weights (of a tensor or a filter).",
-)
+SWEEP = (0.0, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
 
 
 @final
-class WeightNoise(Separate):
+class WeightNoise(Continuous):
     """w + s·σ·ε with ε ~ N(0, 1) and σ the root mean square of the tensor, or of the filter: all weights into one unit.
 
     Noise per filter (Li et al. 2018, arXiv:1712.09913) does not drown units whose weights are small. Biases and norms
@@ -42,15 +32,23 @@ class WeightNoise(Separate):
 
     name: ClassVar[str] = "weight-noise"
     summary: ClassVar[str] = "Gaussian noise on the weights, in proportion to their size."
+    dial: ClassVar[Dial] = Dial(
+        name="strength",
+        kind="number",
+        default=0.1,
+        low=0.001,
+        high=2.0,
+        scale="log",
+        unit="× rms",
+        help="Standard deviation of the noise as a share of the root mean square of the weights of a tensor or filter.",
+    )
+    sweep: ClassVar[tuple[float, ...]] = SWEEP
+    antithetic: ClassVar[bool] = True
 
     per: Literal["tensor", "filter"] = choice(
         "tensor",
         help="Whose size counts: a tensor's, or a filter's (the weights into one unit); then biases and norms stay.",
     )
-
-    @property
-    def strength(self) -> Dial:
-        return STRENGTH
 
     @property
     def random(self) -> bool:
@@ -59,15 +57,6 @@ class WeightNoise(Separate):
     @classmethod
     def is_compatible(cls, card: Card) -> bool:
         return True
-
-    def strengths(self, card: Card) -> tuple[float, ...]:
-        return STRENGTHS
-
-    def canonical(self, strength: float, card: Card) -> float:
-        return within_range(self, strength)
-
-    def unit(self, draw: int) -> int:
-        return draw // 2
 
     def degrade_one(self, network: Network, strength: float, draw: int, seed: int) -> Degraded:
         import torch
@@ -82,9 +71,6 @@ class WeightNoise(Separate):
             for name, scale in self._scale(network).items()
         }
         return Degraded({**network.weights, **noised})
-
-    def label(self, strength: float, card: Card) -> str:
-        return f"{strength:.3g}"
 
     def axis(self, card: Card) -> Axis:
         return Axis(title=f"weight noise, × rms of each {self.per}", name="noise")
