@@ -37,7 +37,10 @@ def chosen(asked: str | None = None) -> torch.device:
         raise InputError(f"device must be cpu, cuda or cuda:N, got {name}; give another with --device or {VARIABLE}.")
     if int(number or 0) >= here:
         found = {0: "is no CUDA device", 1: "is 1 CUDA device"}.get(here, f"are {here} CUDA devices")
-        raise InputError(f"device must be one that is there, got {name} where there {found}; choose another.")
+        raise InputError(
+            f"device must be one that is there, got {name} where there {found}; give another, such as cpu, with "
+            f"--device or {VARIABLE}."
+        )
     _exact()
     return torch.device("cuda", int(number or 0))
 

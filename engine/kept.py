@@ -11,7 +11,7 @@ from engine.networks.network import Network
 
 MOST_BYTES: Final = 512 * 1024**2
 
-Key = tuple[int, str, int, Setting]
+Key = tuple[Network, str, int, Setting]
 
 
 class KeptNetworks:
@@ -19,7 +19,7 @@ class KeptNetworks:
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
-        self._kept: dict[Key, tuple[Network, Degraded]] = {}
+        self._kept: dict[Key, Degraded] = {}
 
     def degrade(
         self, degrader: Degrader, network: Network, settings: Sequence[Setting], seed: int
@@ -27,11 +27,10 @@ class KeptNetworks:
         """What `Degrader.degrade` gives; it is asked for no network that is kept."""
 
         def key(setting: Setting) -> Key:
-            # the network is kept beside, so that no other can come to have its identity
-            return id(network), json.dumps(degrader.to_json(), sort_keys=True), seed, setting
+            return network, json.dumps(degrader.to_json(), sort_keys=True), seed, setting
 
         made = degrader.degrade(network, [each for each in settings if key(each) not in self._kept], seed)
-        known = {each: self._kept[key(each)][1] for each in settings if key(each) in self._kept}
+        known = {each: self._kept[key(each)] for each in settings if key(each) in self._kept}
         for setting in settings:
             if setting in known:
                 yield known[setting]
@@ -40,12 +39,12 @@ class KeptNetworks:
             while degraded is None:
                 yield None
                 degraded = next(made)
-            self._keep(key(setting), network, degraded)
+            self._keep(key(setting), degraded)
             yield degraded
 
-    def _keep(self, key: Key, network: Network, degraded: Degraded) -> None:
-        self._kept[key] = network, degraded
-        while len(self._kept) > 1 and sum(_bytes(each) for _, each in self._kept.values()) > self._most_bytes:
+    def _keep(self, key: Key, degraded: Degraded) -> None:
+        self._kept[key] = degraded
+        while len(self._kept) > 1 and sum(map(_bytes, self._kept.values())) > self._most_bytes:
             del self._kept[next(iter(self._kept))]
 
 

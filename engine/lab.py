@@ -28,6 +28,7 @@ from engine.store import Store
 M_TRIM_THRESHOLD: Final = -1  # from glibc's malloc.h
 M_MMAP_THRESHOLD: Final = -3
 
+MOST_NETWORKS: Final = 4
 MOST_DATA: Final = 4
 
 
@@ -45,12 +46,13 @@ class Lab:
         self._pool = ThreadPoolExecutor(self.threads, initializer=_one_thread)
 
     def network(self, experiment: Experiment) -> Network:
-        """The network that an experiment studies, loaded once."""
+        """The network that an experiment studies; the last few that were asked for are kept."""
         asked = experiment.card.fingerprint, experiment.step
         if asked not in self._networks:
             trained = experiment.model.load()
             weights = trained.weights if experiment.step is None else trained.checkpoint(experiment.step)
-            self._networks[asked] = replace(trained, card=experiment.card, weights=weights).to(self.device)
+            studied = replace(trained, card=experiment.card, weights=weights).to(self.device)
+            self._networks = dict(list(self._networks.items())[1 - MOST_NETWORKS :]) | {asked: studied}
         return self._networks[asked]
 
     def data(self, experiment: Experiment) -> Dataset:

@@ -115,8 +115,8 @@ class Sweep:
         started = time.perf_counter()
         found = {}
         for place in self._todo:
-            losses = [self._stored(key) for key in self._keys(place)]
             chain = self._stored_chain(place)
+            losses = [self._stored(key) for key in self._keys(place, chain)]
             known = [each for each in losses if each is not None]
             if len(known) == len(losses) and (chain or not self._is_sampled(place)):
                 found[place] = Measured(tuple(known), chain)
@@ -216,7 +216,7 @@ class Sweep:
 
     def _measure(self, batch: list[tuple[Place, Degraded]]) -> dict[Place, Measured]:
         """Measures what the store lacks of some points, and stores it."""
-        keys = [self._keys(place) for place, _ in batch]
+        keys = [self._keys(place, degraded.chain) for place, degraded in batch]
         found = [{condition: self._stored(key) for condition, key in enumerate(each)} for each in keys]
         missing = [[condition for condition, losses in each.items() if losses is None] for each in found]
         under = [[self._conditions[condition] for condition in each] for each in missing]
@@ -247,7 +247,7 @@ class Sweep:
         """The store's key of the chain that a point's network was sampled by, whatever is measured on it."""
         return key_of({**self._network(place), "of": "chain"})
 
-    def _keys(self, place: Place) -> list[str]:
+    def _keys(self, place: Place, chain: Chain | None = None) -> list[str]:
         """The store's keys of a point, one for each condition.
 
         The undegraded network is the same whatever the dial, so its key leaves the degrader out. The tile's size, the
@@ -258,6 +258,9 @@ class Sweep:
             "behaviour": _question(self.experiment.behaviour),
             "data": self.data.fingerprint,
             "examples": EXAMPLES,
+            # a network that is sampled again may differ by what rounding makes of it: then it is another network, and
+            # what was measured of the first one is no baseline for it
+            "chain": None if chain is None else chain.fingerprint,
         }
         return [key_of(question | {"intervention": each and _question(each)}) for each in self._conditions]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self, final
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, model_validator
@@ -63,7 +64,8 @@ class Compose(Degrader):
         swept = sum(part.strength is None for part in self.parts)
         if swept != 1:
             raise InputError(
-                f"compose: 'parts' must leave the strength of one degrader open, got {swept} open; give the others one."
+                f"compose: 'parts' must leave the strength of exactly one degrader open, got {swept} open; "
+                f"{'leave one out' if swept == 0 else 'give the others one'}."
             )
         for part in self.parts[1:]:
             if part.degrader.replaces:
@@ -109,6 +111,11 @@ class Compose(Degrader):
         return min((part.degrader.unit(draw) for part in self.parts if part.degrader.random), default=draw)
 
     def degrade(self, network: Network, settings: Sequence[Setting], seed: int) -> Iterator[Degraded | None]:
+        # unit by unit, so that the first ones are there before the last are begun
+        for _, some in groupby(settings, key=lambda setting: self.unit(setting.draw)):
+            yield from self._of_one_unit(network, list(some), seed)
+
+    def _of_one_unit(self, network: Network, settings: Sequence[Setting], seed: int) -> Iterator[Degraded | None]:
         made = [Degraded(network.weights)] * len(settings)
         for number, part in enumerate(self.parts):
             asked = [_of_part(part, setting) for setting in settings]

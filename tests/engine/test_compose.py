@@ -22,7 +22,7 @@ from engine.randomness import normal
 from engine.sites import State
 from engine.spec import Experiment
 
-SETTINGS = [Setting(strength, draw) for strength in (0.05, 0.2) for draw in range(4)]
+SETTINGS = [Setting(strength, draw) for draw in range(4) for strength in (0.05, 0.2)]
 
 
 def composed(*parts: tuple[Degrader, float | None]) -> Compose:
@@ -102,13 +102,16 @@ def test_draws_of_a_pair_stay_a_pair() -> None:
     assert not composed((Checkpoint(), 0.5), (Pruning(), None)).random
 
 
-def test_parts_that_are_sampled_get_all_settings_of_one_network_at_once(network: Network) -> None:
+def test_a_part_that_samples_gets_the_settings_of_a_unit_at_once_and_the_first_are_there_early(
+    network: Network,
+) -> None:
     sampled = composed((Checkpoint(), 1 - 600 / network.card.steps[-1]), (Sampled(), None))
     assert sampled.together
     results = list(sampled.degrade(network, SETTINGS, 0))
     assert results.count(None) == len(SETTINGS), "that time passes is handed on"
+    assert [each is None for each in results] == 4 * [True, True, False, False]
     sizes = [int(each.weights["calls"]) for each in results if each is not None]
-    assert sizes == [len(SETTINGS)] * len(SETTINGS)
+    assert sizes == [2] * len(SETTINGS)
 
 
 def test_edits_come_in_the_order_of_the_parts(network: Network) -> None:
