@@ -6,12 +6,15 @@ R̂ and the effective number of samples are those of Vehtari et al., "Rank-norma
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
+
+from engine.items import digest_array
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -22,8 +25,12 @@ LARGEST_R_HAT: Final = 1.2
 """Above, chains are in different places. The customary 1.01 is for long records: of 100 steps that remember about five,
 four chains or more of one law stay below 1.2 in 19 of 20 cases, and hardly ever below 1.01 (by simulation).
 """
+SMALLEST_LOSS: Final = 0.01
+"""What chains lose counts as at least so many nats where shares of it are taken: of less, shares are noise."""
 LARGEST_GAP: Final = 0.1
 """Chains with the same noise and different starts whose losses still differ by this share remember where they began."""
+LARGEST_HEAT: Final = 1.0
+"""At twice the temperature that is stated, another law is sampled."""
 LARGEST_DRIFT: Final = 0.1
 """The mean loss may still move by this share of what it is above the original's, beyond what is chance."""
 LEVEL: Final = 0.05
@@ -36,18 +43,27 @@ class Chain(NamedTuple):
         losses: on the batch of each step after burn-in, above that of the original network on the same batch, nats.
         n_beta: inverse temperature nβ.
         acceptance: mean probability with which a Metropolis test would have accepted a step.
-        step: the step size h after burn-in.
-        gap: by what share the loss of a chain with the same noise that began at the original network still differs,
-            in the last quarter of the steps; NaN if there was none, infinite if that one was lost.
+        heat: what the chance of batches adds to the temperature, as a share of it.
+        gap: by what share of the loss (counted as `SMALLEST_LOSS` at least) that of a chain with the same noise that
+            began at the original network still differs, in the last quarter of the steps; NaN if there was none,
+            infinite if that one was lost.
         diverged: whether it was lost.
     """
 
     losses: Float[np.ndarray, " step"]
     n_beta: Float[np.ndarray, ""]
     acceptance: Float[np.ndarray, ""]
-    step: Float[np.ndarray, ""]
+    heat: Float[np.ndarray, ""]
     gap: Float[np.ndarray, ""]
     diverged: Bool[np.ndarray, ""]
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of everything."""
+        digest = hashlib.sha256()
+        for name, array in self._asdict().items():
+            digest_array(digest, name, array)
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -60,6 +76,7 @@ class Health:
         acceptance: the lowest of any chain.
         r_hat: between-chain R̂ of the losses; NaN for one chain.
         effective_samples: effective number of samples of the mean loss, of all chains.
+        heat: the median of all chains.
         gap: the largest.
         learning_coefficient: λ̂ = nβ·(mean loss above the original's), and its 90 % interval over independent units.
         flag: empty, or why a strength must not be called clean, as a sentence.
@@ -70,6 +87,7 @@ class Health:
     acceptance: float
     r_hat: float
     effective_samples: float
+    heat: float
     gap: float
     learning_coefficient: float
     learning_coefficient_low: float
@@ -103,6 +121,7 @@ def diagnose(chains: Sequence[Chain], units: Int[np.ndarray, " chain"]) -> Healt
         effective_samples=(
             _number(array_stats.ess(losses, chain_axis=0, draw_axis=1, method="mean")) if long_enough else math.nan
         ),
+        heat=float(np.median([chain.heat for chain in kept or chains])),  # the ratio of small numbers has outliers
         gap=max(gaps, default=math.nan),
         learning_coefficient=float(coefficient[0]),
         learning_coefficient_low=float(coefficient[1]),
@@ -127,6 +146,11 @@ def _flagged(health: Health, drift: Float[np.ndarray, " unit"], above: float) ->
             f"The sampler's steps are too coarse: acceptance is {health.acceptance:.2g}, less than "
             f"{LOWEST_ACCEPTANCE}; lower nβ or the strength."
         )
+    elif not health.heat <= LARGEST_HEAT:
+        flag = (
+            f"Hotter than stated: the chance of batches adds {health.heat:.0%} to the temperature, more than "
+            f"{LARGEST_HEAT:.0%}; raise the batch."
+        )
     elif math.isinf(health.gap):
         flag = "Not mixed: a chain with the same noise and another start diverged; lower the strength or nβ."
     elif health.gap > LARGEST_GAP:
@@ -134,7 +158,7 @@ def _flagged(health: Health, drift: Float[np.ndarray, " unit"], above: float) ->
             f"Not mixed: what a chain with the same noise and another start loses still differs by {health.gap:.0%}, "
             f"more than {LARGEST_GAP:.0%}; raise the steps."
         )
-    elif (low > 0 or high < 0) and abs(moved) > LARGEST_DRIFT * abs(above):
+    elif (low > 0 or high < 0) and abs(moved) > LARGEST_DRIFT * max(abs(above), SMALLEST_LOSS):
         flag = (
             f"Not mixed: the loss still moves, by {moved:+.2g} nats over the last half of the record; raise the steps."
         )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import torch
@@ -28,6 +29,8 @@ BURN_IN: Final = 0.5
 """Share of the steps in which the step size may change and nothing is recorded."""
 EVERY: Final = 5
 """Between looks at the curvature, and between steps whose acceptance is computed."""
+LOOKS_AT_HEAT: Final = 4
+"""How often after burn-in it is estimated what the chance of batches adds to the temperature."""
 GROWS_ABOVE: Final = 0.9
 SHRINKS_BELOW: Final = 0.75
 """Acceptance at which the step size changes."""
@@ -64,7 +67,9 @@ class Sampled:
     Attributes:
         u: the last states.
         losses: above that at u = 0 in every step after burn-in, nats.
-        acceptance: the mean probability with which a Metropolis test would have accepted a step (MALA).
+        acceptance: the mean probability with which a Metropolis test would have accepted a step (MALA), on the batch of
+            the step: it does not see the chance of batches.
+        heat: what that chance adds to the temperature, as a share of it.
         step: the step size h after burn-in.
         diverged: whose loss was lost or no number; these stay where they were before.
     """
@@ -72,6 +77,7 @@ class Sampled:
     u: States
     losses: Float[Tensor, "chain step"]
     acceptance: Float[Tensor, " chain"]
+    heat: Float[Tensor, " chain"]
     step: Float[Tensor, " chain"]
     diverged: Bool[Tensor, " chain"]
 
@@ -84,7 +90,8 @@ def sample(potential: Potential, law: Law, start: States, noise: Noise, steps: i
     u, burn_in = start, round(BURN_IN * steps)
     chains = len(u)
     diverged = torch.zeros(chains, dtype=torch.bool, device=u.device)
-    losses, accepted = [], []
+    losses, accepted, heat = [], [], []
+    between = max(1, (steps - burn_in) // LOOKS_AT_HEAT)
     look = _Curvature(potential, law, u)
     step = CAREFUL * look.largest_step()
     for number in range(steps):
@@ -108,9 +115,16 @@ def sample(potential: Potential, law: Law, start: States, noise: Noise, steps: i
                 accepted.append(acceptance)
         if number >= burn_in:
             losses.append(loss)
+            if (number - burn_in) % between == 0:
+                other = potential(u, steps + number)[1]  # on another batch
+                chance = kick * (gradient - other) / 2**0.5
+                stiffness = partial(_stiffness, potential, number, u, gradient, PROBE * law.s)
+                heat.append(torch.stack([stiffness(chance), stiffness(spread * noise(number))]))
         u = following
         yield None
-    yield Sampled(u, torch.stack(losses, 1), torch.stack(accepted, 1).nan_to_num(0).mean(1), step, diverged)
+    acceptance = torch.stack(accepted, 1).nan_to_num(0).mean(1)
+    by_batches, by_noise = torch.stack(heat).sum(0)
+    yield Sampled(u, torch.stack(losses, 1), acceptance, (by_batches / by_noise).abs().nan_to_num(0), step, diverged)
 
 
 def _acceptance(
@@ -131,6 +145,19 @@ def _acceptance(
     )
     there_and_back = _half_square(u - mean_back, spread) - _half_square(after - mean, spread)
     return (-energy - there_and_back).clamp_max(0).exp()
+
+
+def _stiffness(
+    potential: Potential,
+    number: int,
+    u: States,
+    gradient: States,
+    distance: Float[Tensor, "chain 1"],
+    move: States,
+) -> Losses:
+    """mᵀ·H·m of a move m, with H the Hessian of the loss: twice what the move costs."""
+    far = distance / move.norm(dim=1, keepdim=True).clamp_min(torch.finfo(u.dtype).tiny)
+    return (move * (potential(u + far * move, number)[1] - gradient) / far).sum(1)
 
 
 def _half_square(x: States, unit: Float[Tensor, "chain 1"]) -> Losses:

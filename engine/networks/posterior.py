@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from engine.chains import Chain
+from engine.chains import SMALLEST_LOSS, Chain
 from engine.networks.langevin import Law, Sampled, sample
 from engine.networks.network import Network
 from engine.networks.stacked import Stacked
@@ -102,12 +102,16 @@ class Posterior:
         last = last.where(~sampled.diverged, torch.inf)  # a second chain that was lost has not met the first
         beside = iter(last[len(stack) :])
         for at, wanted in enumerate(stack):
-            gap = (next(beside) / last[at] - 1).abs().item() if wanted.coupled else np.nan
+            gap = (
+                ((next(beside) - last[at]).abs() / last[at].abs().clamp_min(SMALLEST_LOSS)).item()
+                if wanted.coupled
+                else np.nan
+            )
             chain = Chain(
                 losses=sampled.losses[at].float().cpu().numpy(),
                 n_beta=np.array(wanted.n_beta),
                 acceptance=np.array(sampled.acceptance[at].item()),
-                step=np.array(sampled.step[at].item()),
+                heat=np.array(sampled.heat[at].item()),
                 gap=np.array(gap),
                 diverged=np.array(sampled.diverged[at].item()),
             )

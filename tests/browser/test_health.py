@@ -87,6 +87,7 @@ def health(**values: Any) -> dict[str, Any]:
         "chains": 4,
         "diverged": 0,
         "acceptance": 0.934,
+        "heat": 0.124,
         "r_hat": 1.018,
         "effective_samples": 241.7,
         "gap": 0.01,
@@ -100,6 +101,7 @@ def health(**values: Any) -> dict[str, Any]:
 
 MIXED = health()
 NOT_MIXED = health(r_hat=1.5, flag="Not mixed: the loss still moves; raise the steps.")
+HOT = health(heat=1.5, flag="Hotter than stated: raise the batch.")
 DIVERGED = health(diverged=1, r_hat=None, flag="1 of 4 chains diverged: lower the strength or nβ.")
 
 
@@ -109,7 +111,10 @@ def said(page: Page, name: str) -> str:
 
 def test_what_the_chains_did_is_told_at_the_cursor(page: Page, show: Show) -> None:
     show([row(0), row(1, MIXED)], 1)
-    assert said(page, "health-numbers") == "acceptance 0.93 · R̂ 1.02 · 242 effective samples · λ̂ 12.3 ± 2.20"
+    assert (
+        said(page, "health-numbers")
+        == "acceptance 0.93 · heat of batches 12 % · R̂ 1.02 · 242 effective samples · λ̂ 12.3 ± 2.20"
+    )
     assert page.locator("[data-part=health-chip]").is_hidden()
     assert said(page, "health-flag") == ""
 
@@ -119,15 +124,22 @@ def test_where_nothing_was_sampled_nothing_is_claimed(page: Page, show: Show) ->
     assert said(page, "health-numbers") == "The network itself: nothing is sampled here"
     show([row(0), row(1, MIXED)], 0.5)
     assert said(page, "health-numbers") == "Sampling: known at measured strengths"
-    show([row(0), row(1, health(r_hat=None, effective_samples=None, learning_coefficient_low=None))], 1)
-    assert said(page, "health-numbers") == "acceptance 0.93 · R̂ – · – effective samples · λ̂ 12.3 ± ?"
+    show([row(0), row(1, health(heat=None, r_hat=None, effective_samples=None, learning_coefficient_low=None))], 1)
+    assert (
+        said(page, "health-numbers") == "acceptance 0.93 · heat of batches – · R̂ – · – effective samples · λ̂ 12.3 ± ?"
+    )
     show([row(0), row(1)], 1, sampled=False)
     assert page.locator("[data-part=health]").is_hidden()
 
 
 @pytest.mark.parametrize(
     ("chains", "badge"),
-    [(NOT_MIXED, "not mixed"), (DIVERGED, "diverged"), (health(chains=1, flag="One chain alone."), "one chain")],
+    [
+        (NOT_MIXED, "not mixed"),
+        (DIVERGED, "diverged"),
+        (health(chains=1, flag="One chain alone."), "one chain"),
+        (HOT, "too hot"),
+    ],
 )
 def test_chains_that_cannot_be_relied_on_have_a_badge_and_a_sentence(
     page: Page, show: Show, chains: dict[str, Any], badge: str

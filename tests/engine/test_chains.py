@@ -12,7 +12,7 @@ from engine.strength import Criteria, Point, row
 
 
 def chain(losses: np.ndarray, **changed: float | bool) -> Chain:
-    known = {"n_beta": 100.0, "acceptance": 0.9, "step": 0.05, "gap": np.nan, "diverged": False} | changed
+    known = {"n_beta": 100.0, "acceptance": 0.9, "heat": 0.1, "gap": np.nan, "diverged": False} | changed
     return Chain(losses, **{name: np.array(value) for name, value in known.items()})
 
 
@@ -99,3 +99,25 @@ def test_a_flag_forbids_clean_and_divergence_is_broken(good: list[Chain]) -> Non
     broken = row(replace(point, chains=(good[0]._replace(diverged=np.array(True)), *good[1:])), origin, criteria, 0.1)
     assert broken.state == "broken"
     assert "diverged" in broken.reason
+
+
+def test_chains_that_batches_heat_are_flagged(good: list[Chain]) -> None:
+    hot = [each._replace(heat=np.array(1.5)) for each in good]
+    assert diagnose(hot, UNITS).heat == 1.5
+    assert "adds 150% to the temperature" in diagnose(hot, UNITS).flag
+    one = [*good[:-1], good[-1]._replace(heat=np.array(90.0))]
+    assert not diagnose(one, UNITS).flag, "the ratio of small numbers may be anything once"
+
+
+def test_where_chains_lose_next_to_nothing_shares_of_it_say_nothing(good: list[Chain]) -> None:
+    still = [each._replace(losses=1e-4 * each.losses + np.linspace(0, 1e-4, 100)) for each in good]
+    assert "still moves" not in diagnose(still, UNITS).flag
+
+
+def test_what_identifies_a_chain_is_all_that_it_recorded(good: list[Chain]) -> None:
+    again = good[0]._replace(losses=good[0].losses.copy())
+    assert again.fingerprint == good[0].fingerprint
+    rounded = good[0].losses.copy()
+    rounded[-1] = np.nextafter(rounded[-1], 2)
+    assert good[0]._replace(losses=rounded).fingerprint != good[0].fingerprint
+    assert good[0]._replace(acceptance=np.array(0.91)).fingerprint != good[0].fingerprint

@@ -158,15 +158,20 @@ def test_the_step_is_bounded_by_the_curvature_and_fixed_after_burn_in() -> None:
     a = (-result.step).exp()
     assert ((1 - a) * (1 + s**2 * n_beta * steepest) <= langevin.STABLE * 1.01).all()
     assert not result.diverged.any()
+
+
+def test_nobody_looks_at_the_curvature_after_burn_in(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
+    at = langevin._Curvature.at
 
-    def counted(u: Tensor, step: int) -> tuple[Tensor, Tensor]:
-        looks.append(step)
-        return potential(lambda u: u.square().sum(1))(u, step)
+    def counted(look: langevin._Curvature, u: Tensor, gradient: Tensor, number: int) -> None:
+        looks.append(number)
+        at(look, u, gradient, number)
 
-    list(sample(counted, law(0.1, 1.0, 3), from_prior(0.1, 2, 3), noise(3, 2), 40))
-    per_step = [looks.count(step) for step in range(40)]
-    assert max(per_step[20:]) == 2, "after burn-in nobody looks at the curvature: one gradient, and one for acceptance"
+    monkeypatch.setattr(langevin._Curvature, "at", counted)
+    run(lambda u: u.square().sum(1), law(0.1, 1.0, 3), from_prior(0.1, 2, 3), 40)
+    assert len(looks) > 5
+    assert max(looks) < 20
 
 
 def test_a_chain_that_is_lost_is_marked_and_leaves_the_others_alone() -> None:
@@ -201,3 +206,24 @@ def test_what_a_chain_does_depends_on_no_other() -> None:
         )
         torch.testing.assert_close(alone.u, together.u[part])
         torch.testing.assert_close(alone.losses, together.losses[part])
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.1, 0.3])
+def test_the_heat_is_what_the_chance_of_batches_adds_to_the_variance(chance: float) -> None:
+    """A quadratic whose gradient is known up to noise: with the noise the stationary variance is known, too."""
+    s, n_beta, curvature, size = 0.3, 50.0, 1.5, 60
+    of, start = law(s, n_beta, 400), from_prior(s, size, 400)
+
+    def noisy(u: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        slope = chance * torch.from_numpy(normal(tuple(u.shape), "batch", step)).double()
+        return (curvature * u.square() / 2 + slope * u).sum(1), curvature * u + slope
+
+    (result,) = filter(None, sample(noisy, of, start, noise(400, size), 120))
+    assert not result.diverged.any()
+    a = (-result.step).exp()[:, None]
+    kick, spread = (1 - a) * s**2 * n_beta, (1 - a.square()) * s**2
+    heat = (kick * chance).square() / spread
+    torch.testing.assert_close(result.heat, heat[:, 0], rtol=0.5, atol=1e-6)
+    assert result.heat.mean().item() == pytest.approx(heat.mean().item(), rel=0.02, abs=1e-9)
+    variance = spread * (1 + heat) / (1 - (a - kick * curvature).square())
+    assert (result.u.square() / variance).mean().item() == pytest.approx(1.0, rel=0.03)

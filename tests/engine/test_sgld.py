@@ -17,7 +17,7 @@ from engine.degraders.sgld import Sgld
 from engine.degraders.weight_noise import WeightNoise
 from engine.lab import Lab
 from engine.models.planted import Planted
-from engine.networks import posterior
+from engine.networks import posterior, stacked
 from engine.networks.langevin import Law, Noise, Potential, Sampled, States
 from engine.networks.network import Network, forward
 from engine.networks.stacked import PlainAttention, Stacked
@@ -83,7 +83,7 @@ def test_a_second_chain_that_is_lost_has_not_met_the_first(planted: Network, mon
     def lost(potential: Potential, law: Law, start: States, noise: Noise, steps: int) -> Iterator[Sampled | None]:
         losses = torch.ones(2, 4)
         losses[1] = torch.nan
-        yield Sampled(start, losses, torch.ones(2), torch.ones(2), torch.tensor([False, True]))
+        yield Sampled(start, losses, torch.ones(2), torch.zeros(2), torch.ones(2), torch.tensor([False, True]))
 
     monkeypatch.setattr(posterior, "sample", lost)
     (drawn,) = made(Sgld(batch=1), planted, [Setting(0.3, 0)])
@@ -136,14 +136,19 @@ def test_the_stacked_loss_and_gradient_are_those_of_each_network(planted: Networ
             total = total + F.cross_entropy(logits, right)
         return total
 
+    def slope(weights: dict[str, torch.Tensor], first: int) -> torch.Tensor:
+        gradients = torch.autograd.grad(loss(weights, first), list(weights.values()))
+        return torch.cat([(g * planted.scale[name]).flatten() for name, g in zip(weights, gradients, strict=True)])
+
+    origin = {name: tensor.clone().requires_grad_() for name, tensor in planted.weights.items()}
+    many = torch.stack([slope(origin, number - 4) for number in range(stacked.ITEMS_OF_SLOPE // 8)]).mean(0)
     for chain in range(3):
         weights = {name: tensor[chain].clone().requires_grad_() for name, tensor in potential.weights(u).items()}
         first = potential.firsts[chain]
-        expected = loss(weights, first)
-        gradients = torch.autograd.grad(expected, list(weights.values()))
-        by_u = torch.cat([(g * planted.scale[name]).flatten() for name, g in zip(weights, gradients, strict=True)])
-        assert above[chain].item() == pytest.approx((expected - loss(planted.weights, first)).item(), abs=1e-5)
-        torch.testing.assert_close(gradient[chain], by_u, atol=1e-6, rtol=1e-4)
+        instead = many - slope(origin, first)  # what chance the batch has at u = 0 is exchanged for the mean of many
+        expected = loss(weights, first) - loss(origin, first) + instead @ u[chain]
+        assert above[chain].item() == pytest.approx(expected.item(), abs=1e-5)
+        torch.testing.assert_close(gradient[chain], slope(weights, first) + instead, atol=1e-6, rtol=1e-4)
 
 
 def test_a_setting_depends_on_no_other_and_on_no_stack(planted: Network, monkeypatch: pytest.MonkeyPatch) -> None:
