@@ -36,7 +36,7 @@ class Lens:
     """
 
     def __init__(self, shape: Transformer, weights: Mapping[str, Tensor]) -> None:
-        self.bridge = _bridge_of(shape, norms="ln_final.w" in weights)
+        self.bridge = bridge_of(shape, norms="ln_final.w" in weights)
         self.state = _named(shape, weights)
         self.bridge.load_state_dict(self.state)
         self._shape = shape
@@ -150,7 +150,8 @@ def without(heads: Sequence[str]) -> Hooks:
     return [(z(layer), zero(chosen)) for layer, chosen in layers.items()]
 
 
-def _bridge_of(shape: Transformer, *, norms: bool) -> TransformerBridge:
+def bridge_of(shape: Transformer, *, norms: bool = True) -> TransformerBridge:
+    """A network of the same shape in TransformerLens, still with random weights."""
     mlp: dict[str, Any] = {"d_mlp": shape.d_mlp, "act_fn": shape.activation} if shape.d_mlp else {"attn_only": True}
     return boot_native(
         TransformerBridgeConfig(

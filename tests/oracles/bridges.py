@@ -8,37 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from transformer_lens.config import TransformerBridgeConfig
 from transformer_lens.model_bridge import TransformerBridge
-from transformer_lens.model_bridge.sources import boot_native
 
 from engine.behaviours.base import Dataset
 from engine.degraders.base import Degraded
 from engine.items import Items
 from engine.measure import measure
-from engine.models.architectures import Transformer
 from engine.networks.network import Network
 
 Hook = tuple[str | Callable[..., Any], Callable[..., Any]]
-
-
-def bridge_of(shape: Transformer) -> TransformerBridge:
-    """A network of the same shape in TransformerLens, still with random weights."""
-    mlp: dict[str, Any] = {"d_mlp": shape.d_mlp, "act_fn": shape.activation} if shape.d_mlp else {"attn_only": True}
-    return boot_native(
-        TransformerBridgeConfig(
-            d_model=shape.d_model,
-            d_head=shape.d_model // shape.heads,
-            n_heads=shape.heads,
-            n_layers=shape.layers,
-            n_ctx=shape.context,
-            d_vocab=shape.vocab,
-            normalization_type="LN",
-            eps=1e-5,
-            seed=0,
-            **mlp,
-        )
-    )
 
 
 def carry(weights: Mapping[str, Tensor], bridge: TransformerBridge) -> None:

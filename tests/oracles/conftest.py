@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from bridges import bridge_of, carry
+from bridges import carry
 from transformer_lens.model_bridge import TransformerBridge
 
+from benchmarks.lens import bridge_of
 from engine.degraders.base import Degraded
 from engine.degraders.checkpoint import Checkpoint
 from engine.degraders.weight_noise import WeightNoise

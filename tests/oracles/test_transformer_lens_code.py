@@ -9,10 +9,11 @@ from typing import Literal, cast
 import numpy as np
 import pytest
 import torch
-from bridges import Hook, agree, bridge_of, by_layer, carry, item_losses, put
+from bridges import Hook, agree, by_layer, carry, item_losses, put
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
+from benchmarks.lens import bridge_of
 from engine.behaviours.base import Behaviour, Dataset
 from engine.behaviours.closing import Closing
 from engine.behaviours.code_copying import CodeCopying

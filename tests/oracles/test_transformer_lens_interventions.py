@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bridges import Hook, agree, bridge_of, cached, carry
+from bridges import Hook, agree, cached, carry
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
+from benchmarks.lens import bridge_of
 from engine.behaviours.base import Dataset
 from engine.degraders.base import Degraded
 from engine.interventions.activation_patching import ActivationPatching
