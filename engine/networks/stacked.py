@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from engine.items import Items
 
 
-ITEMS_OF_SLOPE: Final = 1024
-"""Over about so many items the gradient of the network itself is averaged."""
+PLACES: Final = 32_768
+MOST_ITEMS: Final = 1024
+"""The gradient of the network itself is averaged over so many places of items, and at most so many items."""
+ITEMS_AT_ONCE: Final = 32
 
 
 class Batch(NamedTuple):
@@ -79,32 +81,23 @@ class Stacked:
         What chance the batch has at u = 0 is taken off, and the mean over many batches put in its place: nearby most of
         the chance goes with it (control variates; Baker et al., Stat. Comput. 29, 2019).
         """
-        batches, whose = self._batches(step, self.firsts)
-        different = len(batches[0].read)
-        rows = torch.cat([u, u.new_zeros(different, u.shape[1])])
-        losses, gradients = self._at(rows, batches, torch.cat([whose, torch.arange(different, device=u.device)]))
-        correction = (self._slope - gradients[len(u) :])[whose]
-        above = losses[: len(u)] - losses[len(u) :][whose] + (correction * u).sum(1)
+        different = sorted(set(self.firsts))
+        of = torch.tensor([different.index(first) for first in self.firsts], device=u.device)
+        rows = torch.cat([u, u.new_zeros(len(different), u.shape[1])])
+        losses, gradients = replace(self, firsts=(*self.firsts, *different)).at(rows, step)
+        correction = (slope(self.network) - gradients[len(u) :])[of]
+        above = losses[: len(u)] - losses[len(u) :][of] + (correction * u).sum(1)
         return above, gradients[: len(u)] + correction
 
-    @cached_property
-    def _slope(self) -> Float[Tensor, " parameter"]:
-        """The gradient at u = 0, over many batches."""
-        slopes = []
-        for number in range(-(-ITEMS_OF_SLOPE // self.size)):
-            batches, whose = self._batches(number, (0,))
-            slopes.append(self._at(self.origin.new_zeros(1, len(self.origin)), batches, whose)[1][0])
-        return torch.stack(slopes).mean(0)
-
-    def _at(
-        self, u: Float[Tensor, "row parameter"], batches: tuple[Batch, ...], whose: Int[Tensor, " row"]
-    ) -> tuple[Float[Tensor, " row"], Float[Tensor, "row parameter"]]:
-        """The loss of every row on its batch, and its gradient."""
-        mine = tuple(Batch(*(each[whose] for each in batch)) for batch in batches)
+    def at(
+        self, u: Float[Tensor, "chain parameter"], step: int
+    ) -> tuple[Float[Tensor, " chain"], Float[Tensor, "chain parameter"]]:
+        """The loss of every copy on its batch, nats, and its gradient by u."""
+        batches = self._batches(step)
         # leaves of their own: through slices of one flat tensor the gradient would be gathered again and again
         leaves = {name: part.detach().requires_grad_() for name, part in self.weights(u).items()}
         with torch.inference_mode(False), torch.enable_grad(), PlainAttention():
-            losses = torch.vmap(self._loss)(leaves, mine)
+            losses = torch.vmap(self._loss)(leaves, batches)
             gradients = torch.autograd.grad(losses.sum(), list(leaves.values()))
         return losses.detach(), torch.cat([each.flatten(1) for each in gradients], dim=1).mul_(self.scale)
 
@@ -119,12 +112,21 @@ class Stacked:
         loss = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), reduction="none").view(batch.read.shape)
         return ((loss * batch.scored).sum(1) / batch.scored.sum(1)).mean()
 
-    def _batches(self, step: int, firsts: tuple[int, ...]) -> tuple[tuple[Batch, ...], Int[Tensor, " row"]]:
-        """The different batches of a step, each tensor with an axis for them before its own; which of them is whose."""
-        device, different = self.origin.device, sorted(set(firsts))
-        drawn = [self.network.training.batch(first + step, self.size) for first in different]
-        batches = tuple(_batch(together, device) for together in zip(*drawn, strict=True))
-        return batches, torch.tensor([different.index(first) for first in firsts], device=device)
+    def _batches(self, step: int) -> tuple[Batch, ...]:
+        """The batch of every copy in a step, each tensor with the axis `chain` before its own."""
+        drawn = {first: self.network.training.batch(first + step, self.size) for first in set(self.firsts)}
+        device = self.origin.device
+        return tuple(_batch(own, device) for own in zip(*(drawn[first] for first in self.firsts), strict=True))
+
+
+@lru_cache(maxsize=4)
+def slope(network: Network) -> Float[Tensor, " parameter"]:
+    """The gradient of the training loss at u = 0, over many items."""
+    one = Stacked(network, ITEMS_AT_ONCE, (0,))
+    places = network.training.batch(0, 1)[0].read.shape[1]
+    count = min(MOST_ITEMS, PLACES // places) // ITEMS_AT_ONCE
+    still = torch.zeros(1, len(one.origin), device=one.origin.device)
+    return torch.stack([one.at(still, number)[1][0] for number in range(count)]).mean(0)
 
 
 class PlainAttention(TorchFunctionMode):

@@ -17,7 +17,7 @@ from engine.degraders.sgld import Sgld
 from engine.degraders.weight_noise import WeightNoise
 from engine.lab import Lab
 from engine.models.planted import Planted
-from engine.networks import posterior, stacked
+from engine.networks import posterior
 from engine.networks.langevin import Law, Noise, Potential, Sampled, States
 from engine.networks.network import Network, forward
 from engine.networks.stacked import PlainAttention, Stacked
@@ -126,9 +126,9 @@ def test_the_stacked_loss_and_gradient_are_those_of_each_network(planted: Networ
     u = 0.1 * torch.from_numpy(normal((3, len(potential.origin)), "u"))
     above, gradient = potential(u, 4)
 
-    def loss(weights: dict[str, torch.Tensor], first: int) -> torch.Tensor:
+    def loss(weights: dict[str, torch.Tensor], first: int, size: int = 8) -> torch.Tensor:
         total = torch.zeros(())
-        for items in planted.training.batch(first + 4, 8):
+        for items in planted.training.batch(first + 4, size):
             classes = list(items.among or range(14))
             inputs, read = torch.from_numpy(items.inputs), torch.from_numpy(items.read)
             logits = forward(planted.stages, weights, inputs, read)[LOGITS][:, 0, classes]
@@ -136,12 +136,12 @@ def test_the_stacked_loss_and_gradient_are_those_of_each_network(planted: Networ
             total = total + F.cross_entropy(logits, right)
         return total
 
-    def slope(weights: dict[str, torch.Tensor], first: int) -> torch.Tensor:
-        gradients = torch.autograd.grad(loss(weights, first), list(weights.values()))
+    def slope(weights: dict[str, torch.Tensor], first: int, size: int = 8) -> torch.Tensor:
+        gradients = torch.autograd.grad(loss(weights, first, size), list(weights.values()))
         return torch.cat([(g * planted.scale[name]).flatten() for name, g in zip(weights, gradients, strict=True)])
 
     origin = {name: tensor.clone().requires_grad_() for name, tensor in planted.weights.items()}
-    many = torch.stack([slope(origin, number - 4) for number in range(stacked.ITEMS_OF_SLOPE // 8)]).mean(0)
+    many = torch.stack([slope(origin, number - 4, 32) for number in range(32)]).mean(0)
     for chain in range(3):
         weights = {name: tensor[chain].clone().requires_grad_() for name, tensor in potential.weights(u).items()}
         first = potential.firsts[chain]
