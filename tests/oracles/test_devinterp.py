@@ -23,7 +23,7 @@ from engine.sites import LOGITS
 
 SHAPE = Perceptron(inputs=2, hidden=(19,), outputs=2)
 ITEMS, N_BETA, S = 64, 15.4, 0.3
-THEIR_CHAINS, THEIR_STEPS, THEIR_BURN_IN = 3, 2000, 200
+THEIR_CHAINS, THEIR_STEPS, THEIR_BURN_IN = 3, 1200, 200
 BLOCKS = 8
 
 pytestmark = [
@@ -68,10 +68,10 @@ def test_the_learning_coefficient_agrees_within_the_joint_error(
     network: Network, items: Items, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(langevin, "LARGEST_STEP", 0.02)
-    degrader = Sgld(n_beta=N_BETA, steps=1000, batch=ITEMS)
-    settings = [Setting(S, draw) for draw in range(64)]
+    degrader = Sgld(n_beta=N_BETA, steps=600, batch=ITEMS)
+    settings = [Setting(S, draw) for draw in range(48)]
     chains = [each.chain for each in degrader.degrade(network, settings, 0) if each is not None and each.chain]
-    health = diagnose(chains, np.arange(64) // 2)
+    health = diagnose(chains, np.arange(48) // 2)
     ours = np.array([N_BETA * chain.losses.mean() for chain in chains]).reshape(-1, 2).mean(axis=1)
     theirs = their_estimates(network, items)
     assert health.learning_coefficient == pytest.approx(ours.mean())
