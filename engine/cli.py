@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from tqdm import tqdm
 
-from engine import device, dial_commands, discovery, model_commands
+from engine import device, dial_commands, discovery, model_commands, words
 from engine.dials import Dial, InputError, dials_of
 from engine.discovery import Kind
 from engine.regime import Analysis
@@ -116,7 +116,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
         report.write(out, report.table(analysis), experiment, analysis)
         if arguments.items is not None:
             report.write(items, report.item_table(sweep), experiment, analysis)
-    _print_verdict(analysis)
+    print(f"{analysis.verdict.name}: {_said(experiment, analysis)}")
     print(f"Measured on {lab.where}.")
 
 
@@ -149,34 +149,32 @@ def _dose_line(experiment: Experiment, dose: Dose) -> str:
     return f"  {label:<9} {dose.degraded_loss:>7.3f}  {cost:<26} {does:<24} {found}"
 
 
-def _print_verdict(analysis: Analysis) -> None:
-    print(f"{analysis.verdict.name}: {analysis.verdict.sentence}")
-    if analysis.second_look:
-        print(analysis.second_look)
+def _said(experiment: Experiment, analysis: Analysis) -> str:
+    return " ".join(filter(None, words.answer(experiment, analysis, finished=True)[2:]))
 
 
 def _verdict(arguments: argparse.Namespace) -> None:
     from engine import report
 
-    analysis, experiment = report.read(arguments.result)
-    said = analysis.verdict
+    analysis, form = report.read(arguments.result)
+    experiment, said = Experiment.read(form), analysis.verdict
     if not arguments.json:
-        _print_verdict(analysis)
+        print(f"{said.name}: {_said(experiment, analysis)}")
         for row in analysis.rows:
-            print(f"  {row.strength:<8.4g} {row.state:<12} {row.reason}")
+            print(f"  {experiment.degrader.label(row.strength, experiment.card):<9} {row.state:<12} {row.reason}")
         return
     states = [{"strength": row.strength, "state": row.state, "reason": row.reason} for row in analysis.rows]
     regime = said.strengths and {"strength": said.strengths, "degraded_loss": said.losses}
     _print_json(
         {
             "verdict": said.name,
-            "sentence": said.sentence,
+            "sentence": _said(experiment, analysis),
             "regime": regime,
             "clean_at_zero": said.clean_at_zero,
             "confirmed": analysis.confirmed,
             "margin": analysis.margin,
             "states": states,
-            "experiment": experiment,
+            "experiment": form,
         }
     )
 

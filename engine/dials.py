@@ -8,7 +8,7 @@ declaration; pydantic does the validation and the JSON, and this file adds what 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, get_args, get_origin
+from typing import Any, ClassVar, Final, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -126,6 +126,15 @@ def dial_of(declaring: type[BaseModel], name: str) -> Dial:
     return Dial(kind="choice", choices=choices, **common)
 
 
+EXPECTED: Final = {
+    "tuple_type": "a list",
+    "string_type": "text",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+}
+"""What pydantic's kinds of errors ask for, where its own words are those of a programmer."""
+
+
 def explain(error: ValidationError, where: str) -> InputError:
     """The first problem that pydantic found, as one sentence about a parameter of `where`."""
     problem = error.errors(include_url=False, include_context=True)[0]
@@ -144,7 +153,8 @@ def explain(error: ValidationError, where: str) -> InputError:
         return InputError(f"{where}: '{place}' must be {bound}, got {got}; choose a value in range.")
     if kind == "finite_number":
         return InputError(f"{where}: '{place}' must be a finite number, got {got}; give a number.")
-    expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    said = problem["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
+    expected = f"must be {EXPECTED[kind]}" if kind in EXPECTED else said
     return InputError(f"{where}: '{place}' {expected}, got {got}; correct it.")
 
 

@@ -48,7 +48,6 @@ class Verdict:
 
     Attributes:
         name: see `verdict`.
-        sentence: the same in plain words.
         regime: first and last index, into the rows, of the clean regime; None if no degraded strength is clean.
         strengths: the regime's persistence interval in strength.
         losses: the same in degraded loss, nats: the least and the greatest within the regime (it need not be monotone).
@@ -56,7 +55,6 @@ class Verdict:
     """
 
     name: VerdictName
-    sentence: str
     regime: tuple[int, int] | None = None
     strengths: tuple[float, float] | None = None
     losses: tuple[float, float] | None = None
@@ -74,14 +72,6 @@ class Confirmation:
 
     index: int | None
     row: Row | None
-
-    @property
-    def sentence(self) -> str:
-        """The same in plain words."""
-        if self.row is None:
-            return "Not confirmed: on half of the items alone no degraded strength is clean."
-        found = f"s = {self.row.strength:.3g}, chosen on half of the items, is {self.row.state} on the other half"
-        return f"Confirmed: {found}." if self.row.state == "clean" else f"Not confirmed: {found}."
 
 
 @dataclass(frozen=True)
@@ -107,16 +97,6 @@ class Analysis:
             return None
         chosen_within = looked.index is not None and regime[0] <= looked.index <= regime[1]
         return chosen_within and looked.row is not None and looked.row.state == "clean"
-
-    @property
-    def second_look(self) -> str:
-        """What the confirmation says of the regime, in plain words; empty as long as there is nothing to confirm."""
-        if self.confirmation is None or self.confirmed is None:
-            return ""
-        row = self.confirmation.row
-        if not self.confirmed and row is not None and row.state == "clean":
-            return f"Not confirmed: s = {row.strength:.3g}, chosen on half of the items, lies outside of this regime."
-        return self.confirmation.sentence
 
 
 def analyse(points: Sequence[Point], criteria: Criteria) -> Analysis:
@@ -152,21 +132,14 @@ def verdict(rows: Sequence[Row], margin: float) -> Verdict:
     """
     name = _name(rows, margin)
     if name == "pending":
-        return Verdict(name, "Nothing to compare yet: strength 0 and a degraded strength have to be measured first.")
+        return Verdict(name)
     run = _regime([each.state for each in rows])
-    at_zero = rows[0].state == "clean"
     strengths = losses = None
-    found = "No clean regime found"
     if run:
         within = rows[run[0] : run[1] + 1]
         strengths = (within[0].strength, within[-1].strength)
         losses = (min(each.degraded_loss for each in within), max(each.degraded_loss for each in within))
-        at = f"from s = {strengths[0]:.3g} to {strengths[1]:.3g}" if len(within) > 1 else f"at s = {strengths[0]:.3g}"
-        nats = f"{losses[0]:.3g} to {losses[1]:.3g}" if len(within) > 1 else f"{losses[0]:.3g}"
-        found = f"Clean {at} (degraded loss {nats} nats)"
-    if at_zero:
-        found = f"Already clean at s = 0. {found}"
-    return Verdict(name, f"{found}; {_because(name, rows)}", run, strengths, losses, at_zero)
+    return Verdict(name, run, strengths, losses, clean_at_zero=rows[0].state == "clean")
 
 
 def confirm(points: Sequence[Point], criteria: Criteria) -> Confirmation:
@@ -234,30 +207,3 @@ def _name(rows: Sequence[Row], margin: float) -> VerdictName:
         return "unresolved"
     working = [delta for delta, state in zip(deltas, states, strict=True) if state != "broken"]
     return "never clean" if all(delta.outside(margin) for delta in working) else "potency lost"
-
-
-def _because(name: VerdictName, rows: Sequence[Row]) -> str:
-    """Why the curve has this name, to end a sentence."""
-
-    def first(state: State) -> str:
-        each = next(each for each in rows if each.state == state and (each.strength > 0 or state == "unresolved"))
-        return f"first at s = {each.strength:.3g}. {each.reason}"
-
-    match name:
-        case "clean throughout":
-            return "no strength shows it entangled."
-        case "becomes clean" if rows[0].state == "clean":
-            return f"in between it is entangled, {first('entangled')}"
-        case "becomes clean":
-            return f"at s = 0 it is {rows[0].state}. {rows[0].reason}"
-        case "unmasked":
-            return f"it is entangled once degraded, {first('entangled')}"
-        case "never clean":
-            return "the loss delta stays outside the margin as long as the network works."
-        case "potency lost":
-            return f"the effect goes before the loss delta does, {first('effect lost')}"
-        case "saturated":
-            return f"every degraded strength is broken, {first('broken')}"
-        case _:
-            count = sum(each.state == "unresolved" for each in rows)
-            return f"{count} of {len(rows)} strengths are unresolved, {first('unresolved')}"

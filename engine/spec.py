@@ -13,7 +13,16 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    Strict,
+    ValidationError,
+    field_validator,
+)
 
 from engine import discovery
 from engine.behaviours.base import Behaviour
@@ -46,7 +55,7 @@ class Experiment(BaseModel):
     behaviour: Annotated[Behaviour, _field("behaviours"), _as_json]
     degrader: Annotated[Degrader, _field("degraders"), _as_json]
     intervention: Annotated[Intervention, _field("interventions"), _as_json]
-    strengths: tuple[float, ...] | None = Field(
+    strengths: tuple[Annotated[float, Strict()], ...] | None = Field(
         default=None, description="Strengths to measure; none: the degrader's default sweep."
     )
     draws: int = dial(8, low=1, high=64, help="Random realisations at each strength; noise comes in pairs ±ε.")

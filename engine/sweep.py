@@ -207,7 +207,11 @@ class Sweep:
             self._networks = self._lab.degraded(self.experiment, settings)
         batch: list[tuple[Place, Degraded]] = []
         while self._making and len(batch) < size:
-            degraded = next(self._networks)
+            try:
+                degraded = next(self._networks)
+            except StopIteration:
+                name = self.experiment.degrader.name
+                raise RuntimeError(f"{name}: its 'degrade' must yield a network for every setting, got too few.") from None
             self._waited = degraded is None
             if degraded is None:
                 break

@@ -46,8 +46,8 @@ def test_the_python_code_runs_and_says_what_the_curve_says(analysis: Analysis) -
     assert analysis.verdict.strengths is not None
 
 
-def test_the_json_is_an_experiment() -> None:
-    (form,) = blocks("README.md", "json")
+@pytest.mark.parametrize("form", blocks("README.md", "json"))
+def test_the_json_is_an_experiment(form: str) -> None:
     asked = Experiment.from_json(form)
     assert Experiment.from_json(asked.to_json()) == asked
 

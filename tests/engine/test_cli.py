@@ -24,6 +24,7 @@ from engine.networks import induction_training
 from engine.report import COLUMNS, read
 from engine.spec import Experiment, presets
 from engine.sweep import Sweep
+from engine.words import answer
 
 Make = Callable[..., Experiment]
 
@@ -76,7 +77,8 @@ def test_sweep_writes_what_it_says(run: Run, spec: Path, tmp_path: Path) -> None
     analysis, form = read(out)
     assert done.code == 0
     verdict, device = done.out.splitlines()
-    assert verdict == f"{analysis.verdict.name}: {analysis.verdict.sentence}"
+    said = answer(Experiment.read(form), analysis, finished=True)
+    assert verdict == f"{analysis.verdict.name}: {said.headline} {said.detail}".strip()
     assert device.startswith("Measured on CPU · ")
     assert done.err == ""
     assert list(pd.read_parquet(out).columns) == list(COLUMNS)
@@ -132,13 +134,13 @@ def test_a_sweep_that_was_stopped_goes_on(
 
 def test_verdict_tells_every_strength(run: Run, result: Path) -> None:
     done = run("verdict", result)
-    analysis, _ = read(result)
-    lines = done.out.splitlines()
+    analysis, form = read(result)
+    experiment, lines = Experiment.read(form), done.out.splitlines()
     assert done.code == 0
-    assert lines[0] == f"{analysis.verdict.name}: {analysis.verdict.sentence}"
+    assert lines[0].startswith(f"{analysis.verdict.name}: {answer(experiment, analysis, finished=True).headline}")
     assert len(lines) == 1 + len(analysis.rows)
     for line, row in zip(lines[1:], analysis.rows, strict=True):
-        assert line.split()[0] == f"{row.strength:.4g}"
+        assert line.split()[0] == experiment.degrader.label(row.strength, experiment.card)
         assert row.state in line
         assert line.endswith(row.reason)
 
@@ -147,7 +149,7 @@ def test_verdict_as_json(run: Run, result: Path) -> None:
     said = strict_json(run("verdict", result, "--json").out)
     analysis, form = read(result)
     assert said["verdict"] == analysis.verdict.name
-    assert said["sentence"] == analysis.verdict.sentence
+    assert said["sentence"].startswith(answer(Experiment.read(form), analysis, finished=True).headline)
     assert said["margin"] == analysis.margin
     assert said["clean_at_zero"] == analysis.verdict.clean_at_zero
     assert said["states"] == [{"strength": r.strength, "state": r.state, "reason": r.reason} for r in analysis.rows]

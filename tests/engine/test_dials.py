@@ -84,11 +84,11 @@ def test_a_field_that_is_not_a_dial_is_a_mistake_of_the_programmer() -> None:
         ({"size": -math.inf}, "toy: 'size' must be a finite number, got -inf; give a number."),
         ({"extra": "x"}, "toy has no parameter 'extra', got 'x' for it; leave it out or correct the name."),
         ({"two\nlines": 1}, "toy has no parameter 'two\\nlines', got 1 for it; leave it out or correct the name."),
-        ({"colour": "green"}, "toy: 'colour' should be 'red' or 'blue', got 'green'; correct it."),
-        ({"heads": [3]}, "toy: 'heads.0' should be a valid string, got 3; correct it."),
+        ({"colour": "green"}, "toy: 'colour' must be 'red' or 'blue', got 'green'; correct it."),
+        ({"heads": [3]}, "toy: 'heads.0' must be text, got 3; correct it."),
         (
             {"count": 2.5},
-            "toy: 'count' should be a valid integer, got a number with a fractional part, got 2.5; correct it.",
+            "toy: 'count' must be a whole number, got 2.5; correct it.",
         ),
     ],
 )

@@ -173,7 +173,6 @@ def test_identity_costs_nothing_does_nothing_and_is_never_clean() -> None:
         assert math.isnan(each.retention)
         assert math.isnan(each.selectivity_gain)
     assert result.verdict.name == "unresolved"
-    assert "No effect to retain" in result.verdict.sentence
 
 
 def test_an_effect_within_chance_of_zero_is_nothing_to_retain() -> None:
@@ -388,9 +387,6 @@ def test_verdict_and_regime_of_a_curve(kinds: list[str], name: str, regime: tupl
     result = analyse(curve(*kinds), CRITERIA)
     assert (result.verdict.name, result.verdict.regime) == (name, regime)
     assert result.verdict.clean_at_zero == (kinds[0] == "clean" and name != "pending")
-    assert result.verdict.sentence.endswith(".")
-    if result.verdict.clean_at_zero:
-        assert result.verdict.sentence.startswith("Already clean at s = 0.")
     assert (result.verdict.strengths is None) == (regime is None)
 
 
@@ -405,8 +401,6 @@ def test_persistence_is_told_in_strength_and_in_degraded_loss_that_need_not_be_m
     verdict = analyse(points, CRITERIA).verdict
     assert verdict.strengths == (0.1, 0.3)
     assert verdict.losses == pytest.approx((1.2, 1.8))
-    assert "from s = 0.1 to 0.3 (degraded loss 1.2 to 1.8 nats)" in verdict.sentence
-    assert "Clean at s = 0.1 (degraded loss 1.5 nats)" in analyse(points[:2], CRITERIA).verdict.sentence
 
 
 def test_points_come_in_any_order_and_rows_can_be_renewed_one_by_one() -> None:
@@ -492,5 +486,4 @@ def test_a_strength_chosen_outside_of_the_regime_confirms_nothing() -> None:
     analysis = replace(analyse(points, CRITERIA), confirmation=looked)
     assert analysis.verdict.regime == (1, 2)
     assert analysis.confirmed is False
-    assert analysis.second_look.startswith("Not confirmed: ")
-    assert replace(analysis, confirmation=Confirmation(1, judged(points[1]))).second_look.startswith("Confirmed: ")
+    assert replace(analysis, confirmation=Confirmation(1, judged(points[1]))).confirmed is True

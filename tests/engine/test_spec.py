@@ -215,6 +215,7 @@ def test_a_margin_that_is_none_is_refused(bad: object) -> None:
         ([-0.1], "between 0.001 and 2"),
         ([0.0001], "between 0.001 and 2"),
         (["weak"], "number"),
+        ([True], "number"),
         ("weak", "strengths"),
         (0.1, "strengths"),
         ({"from": 0}, "strengths"),
