@@ -4,9 +4,13 @@ Every draw of a degrader is measured on the same items, so a value has two sourc
 were taken and which draws. Both intervals here count both. A bound of the two-sided (1 − 2α) interval is the one-sided
 (1 − α) bound, so the interval that is shown is the one that decides.
 
+The variance of the mean has two parts, one by items and one by draws, each known with its own degrees of freedom. Each
+part gets its own Student's t, so that a part that hardly matters but is badly known does not widen the whole.
+
 Sources: Cameron, Gelbach & Miller, "Robust inference with multiway clustering", JBES 29 (2011); Searle, Casella &
-McCulloch, "Variance Components" (1992), ch. 4, for the unbiased form in a balanced layout; Fieller, "Some problems in
-interval estimation", JRSS B 16 (1954).
+McCulloch, "Variance Components" (1992), ch. 4, for the unbiased form in a balanced layout; Banerjee, "On confidence
+interval for two-means problem based on separate estimates of variances and tabulated values of t-table", Sankhyā A 23
+(1961); Fieller, "Some problems in interval estimation", JRSS B 16 (1954).
 """
 
 from __future__ import annotations
@@ -76,29 +80,24 @@ class CrossedMean:
         """Number of items."""
         return self.item_means.size
 
-    @property
-    def variance(self) -> float:
-        """Variance of the mean, unbiased but for its floor; infinite if one unit or one item leaves it unknown.
-
-        The residual is in both parts and has to be taken off once. With few units the difference can fall below either
-        part, even below zero; each part alone is a variance that is surely there, and an interval that is too short
-        gives a wrong verdict where one too long only asks for more data. Hence the floor.
-        """
-        return max(self.by_items + self.by_units - self.residual, self.by_items, self.by_units)
-
-    @property
-    def df(self) -> int:
-        """Degrees of freedom: those of the scarcer of units and items."""
-        return (self.items if self.units is None else min(self.units, self.items)) - 1
-
     def interval(self, alpha: float) -> Interval:
-        """The two-sided (1 − 2·alpha) interval of the mean by Student's t; infinite if its variance is unknown."""
+        """The two-sided (1 − 2·alpha) interval of the mean; infinite if one unit or one item leaves a variance unknown.
+
+        Its half-width is √(t²·(by_items − residual) + t′²·by_units): the residual is in both parts and has to be taken
+        off once; t is Student's with items − 1 degrees of freedom, t′ with units − 1.
+        """
         if math.isnan(self.mean):
             return UNDEFINED
-        if math.isinf(self.variance):
+        if math.isinf(self.by_items) or math.isinf(self.by_units):
             return Interval(self.mean, -math.inf, math.inf)
-        half = float(stdtrit(self.df, 1 - alpha)) * math.sqrt(self.variance)
+        t, t_units = self.students(alpha)
+        half = math.sqrt(t * t * max(self.by_items - self.residual, 0.0) + t_units * t_units * self.by_units)
         return Interval(self.mean, self.mean - half, self.mean + half)
+
+    def students(self, alpha: float) -> tuple[float, float]:
+        """Student's t for a bound of level alpha: of the items, and of the units (0 without randomness)."""
+        of_units = 0.0 if self.units is None else float(stdtrit(self.units - 1, 1 - alpha))
+        return float(stdtrit(self.items - 1, 1 - alpha)), of_units
 
     def more_data(self, distance: float, alpha: float) -> dict[str, float]:
         """By what factor the measured cells (draws × items) would have to grow to bring the bounds within `distance`.
@@ -111,21 +110,26 @@ class CrossedMean:
             The factor for each way of growing, infinite beyond 100: more "draws" shrink `by_units` and leave the rest,
             more "items" shrink `by_items` and leave the rest, "draws and items" grow each by the factor's square root.
         """
-        cells, each = GROWTH, np.sqrt(GROWTH)
-        variance, items = self.variance, self.items
-        if self.units is None:
-            ways = {"items": (variance / cells, cells * items)}
-        else:
-            ways = {
-                "draws": (variance - self.by_units + self.by_units / cells, np.minimum(cells * self.units, items)),
-                "items": (variance - self.by_items + self.by_items / cells, np.minimum(self.units, cells * items)),
-                "draws and items": (variance / each, each * min(self.units, items)),
-            }
+        cells, each, one = GROWTH, np.sqrt(GROWTH), np.ones_like(GROWTH)
+        ways = {"items": (cells, one)}
+        if self.units is not None:
+            ways = {"draws": (one, cells), **ways, "draws and items": (each, each)}
         factors = {}
-        for way, (projected, count) in ways.items():
-            enough = stdtrit(count - 1, 1 - alpha) * np.sqrt(projected) <= distance
+        for way, (more_items, more_units) in ways.items():
+            enough = self._half_width(alpha, more_items, more_units) <= distance
             factors[way] = float(cells[np.argmax(enough)]) if enough.any() else math.inf
         return factors
+
+    def _half_width(self, alpha: float, more_items: Values, more_units: Values) -> Values:
+        """Of the interval, if there were so many times the items and the units."""
+        only_items = max(self.by_items - self.residual, 0.0) / more_items
+        half = stdtrit(more_items * self.items - 1, 1 - alpha) * np.sqrt(only_items)
+        if self.units is None:
+            return half
+        only_units = max(self.by_units - self.residual, 0.0) / more_units
+        of_units = stdtrit(more_units * self.units - 1, 1 - alpha)
+        by_units = only_units + min(self.residual, self.by_units) / (more_items * more_units)
+        return np.sqrt(half**2 + of_units**2 * by_units)
 
 
 def crossed(values: Values, units: NDArray[np.int_] | None) -> CrossedMean:
@@ -158,24 +162,25 @@ def crossed(values: Values, units: NDArray[np.int_] | None) -> CrossedMean:
 def ratio_interval(numerator: CrossedMean, denominator: CrossedMean, alpha: float) -> Interval:
     """Fieller's two-sided (1 − 2·alpha) interval of a ratio of means over the same items, where only items are shared.
 
-    Bounds are infinite where the variance is unknown or the denominator cannot be told from zero (g ≥ 1), for then the
-    set of ratios that the data allow has no end. The ratio itself lies always within: the floor of
-    `CrossedMean.variance` keeps the covariance matrix positive semidefinite, so the square root exists.
+    Bounds are infinite where a variance is unknown or the denominator cannot be told from zero (g ≥ 1), for then the set
+    of ratios that the data allow has no end. A ratio ρ is within if the mean of numerator − ρ·denominator cannot be told
+    from zero by its interval, in which what is taken off the part by items is no more than there is at the ratio itself.
     """
     a, b = numerator.mean, denominator.mean
     if math.isnan(a) or math.isnan(b) or b == 0:
         return UNDEFINED
-    ratio, df = a / b, min(numerator.df, denominator.df)
-    var_a, var_b = numerator.variance, denominator.variance
-    if math.isinf(var_a) or math.isinf(var_b):
+    ratio, items = a / b, numerator.items
+    by_items, by_units, of_denominator = numerator.by_items, numerator.by_units, denominator.by_items
+    if math.isinf(by_items) or math.isinf(by_units) or math.isinf(of_denominator):
         return Interval(ratio, -math.inf, math.inf)
-    t = float(stdtrit(df, 1 - alpha))
-    if t * t * var_b >= b * b:
+    t, t_units = numerator.students(alpha)
+    g = t * t * of_denominator / (b * b)
+    if g >= 1:
         return Interval(ratio, -math.inf, math.inf)
-    items = numerator.items
     together = float(np.dot(numerator.item_means - a, denominator.item_means - b)) / (items - 1) / items
-    g = t * t * var_b / (b * b)
-    under = var_a - 2 * ratio * together + ratio * ratio * var_b - t * t * (var_a * var_b - together**2) / (b * b)
-    half = t / abs(b) * math.sqrt(max(under, 0.0))  # rounding alone can make it negative
+    at_ratio = by_items - 2 * ratio * together + ratio * ratio * of_denominator
+    rest = t_units * t_units * by_units - t * t * min(numerator.residual, at_ratio)
+    under = t * t * (at_ratio - t * t * (by_items * of_denominator - together**2) / (b * b)) + (1 - g) * rest
+    half = math.sqrt(max(under, 0.0)) / abs(b)  # rounding alone can make it negative
     centre = ratio - t * t * together / (b * b)
     return Interval(ratio, (centre - half) / (1 - g), (centre + half) / (1 - g))

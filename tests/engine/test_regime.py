@@ -340,10 +340,10 @@ def test_the_reason_says_which_kind_of_data_is_short() -> None:
     values = {field: np.repeat(getattr(base, field), ITEMS, axis=0) for field in FIELDS}
     measured = replace(base, **values, units=np.arange(ITEMS), random=True)
     by_draw, by_item = 0.4 * ZIGZAG[:, None], 0.4 * ZIGZAG
-    # the scarcer of draws and items sets t, so adding one kind alone leaves it where it is
+        # four times the data, but for Student's t, which shrinks a little too
     for noise, width, words in (
-        (by_draw, half(0.4), "about 4.1× the draws would decide"),
-        (by_item, half(0.4), "about 4.1× the performance items would decide"),
+        (by_draw, half(0.4), "about 3.9× the draws would decide"),
+        (by_item, half(0.4), "about 3.9× the performance items would decide"),
         (by_draw + by_item, math.sqrt(2) * half(0.4), "about 3.9× the draws and performance items would decide"),
     ):
         result = judged(replace(measured, loss_intervened=measured.loss + MARGIN - width / 2 + noise))
