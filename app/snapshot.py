@@ -33,7 +33,7 @@ def announced(experiment: Experiment) -> Snapshot:
                 "effect": experiment.behaviour.effect,
                 "degrader": degrader.name,
             },
-            "reference": {**unknown, "retention_min": experiment.retention_min, "alpha": experiment.alpha},
+            "reference": {**unknown, "retention_min": experiment.retention_min, "alpha": experiment.level},
             "verdict": {**with_network(experiment, PENDING)._asdict(), "regime": None},
             "examples": [],
             "rows": [None] * len(strengths),

@@ -162,9 +162,9 @@ def crossed(values: Values, units: NDArray[np.int_] | None) -> CrossedMean:
 def ratio_interval(numerator: CrossedMean, denominator: CrossedMean, alpha: float) -> Interval:
     """Fieller's two-sided (1 − 2·alpha) interval of a ratio of means over the same items, where only items are shared.
 
-    Bounds are infinite where a variance is unknown or the denominator cannot be told from zero (g ≥ 1), for then the set
-    of ratios that the data allow has no end. A ratio ρ is within if the mean of numerator − ρ·denominator cannot be told
-    from zero by its interval, in which what is taken off the part by items is no more than there is at the ratio itself.
+    Bounds are infinite where a variance is unknown or the denominator cannot be told from zero (g ≥ 1), for then the
+    set of ratios that the data allow has no end. A ratio ρ is within if the mean of numerator − ρ·denominator cannot be
+    told from zero by its interval, in which no more is taken off the part by items than there is at the ratio itself.
     """
     a, b = numerator.mean, denominator.mean
     if math.isnan(a) or math.isnan(b) or b == 0:

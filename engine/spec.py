@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
@@ -34,6 +35,7 @@ from engine.models.base import Card, Model
 
 PRESETS: Final = Path(__file__).parent / "presets"
 MOST_STRENGTHS: Final = 64
+MOST_DRAWS: Final = 64
 
 
 def _field(kind: Kind) -> Any:
@@ -58,8 +60,12 @@ class Experiment(BaseModel):
     strengths: tuple[Annotated[float, Strict()], ...] | None = Field(
         default=None, description="Strengths to measure; none: the degrader's default sweep."
     )
-    draws: int = dial(8, low=1, high=64, help="Random realisations at each strength; noise comes in pairs ±ε.")
+    draws: int = dial(8, low=1, high=MOST_DRAWS, help="Random realisations at each strength; noise comes in pairs ±ε.")
+    doublings: int = dial(
+        0, low=0, high=6, help="How often the draws are doubled where the verdict is undecided; to 64 draws at most."
+    )
     items: int = dial(256, low=1, high=1024, help="Items of the performance set, and as many of the behaviour set.")
+    shams: int = dial(4, low=0, high=16, help="Shams of the intervention that are run beside it, where there are any.")
     seed: int = dial(0, low=0, high=2**31 - 1, help="Seed of the degrader's noise.")
     margin: float | None = Field(
         default=None,
@@ -134,6 +140,22 @@ class Experiment(BaseModel):
         """The strengths to measure, ascending from 0."""
         return self.strengths or self.degrader.strengths(self.card)
 
+    @property
+    def controls(self) -> tuple[Intervention, ...]:
+        """The shams that are run beside the intervention: as many as are asked for, if there are so many."""
+        asked = (self.intervention.sham(self.card, number) for number in range(self.shams))
+        return tuple(sham for sham in asked if sham is not None)
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """How many draws an undecided strength has at each look at it."""
+        return tuple(self.draws * 2**doubling for doubling in range(self.doublings + 1))
+
+    @property
+    def level(self) -> float:
+        """The level of one look."""
+        return self.alpha / len(self.looks)
+
     def _checked(self) -> Self:
         steps = self.model.card().steps
         if self.step is not None and self.step not in steps:
@@ -152,7 +174,10 @@ class Experiment(BaseModel):
         _check_options(self.behaviour, card)
         for variant in (self.degrader, self.intervention):
             _check_variant(variant, self.model, card)
-        canonical: dict[str, Any] = {} if self.degrader.random else {"draws": 1}
+        canonical: dict[str, Any] = {"shams": len(self.controls)}
+        draws = self.draws if self.degrader.random else 1
+        doublings = min(self.doublings, int(math.log2(MOST_DRAWS / draws))) if self.degrader.random else 0
+        canonical |= {"draws": draws, "doublings": doublings}
         canonical["degrader"] = _settled(self.degrader, card)
         if self.step == steps[-1]:
             canonical["step"] = None

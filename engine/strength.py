@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from engine.chains import Chain, Health, diagnose
 from engine.dials import InputError
 from engine.intervals import UNDEFINED, CrossedMean, Interval, Values, crossed, ratio_interval
+from engine.selectivity import Paired, selectivity_gain
 
 State = Literal["clean", "entangled", "effect lost", "broken", "unresolved"]
 """The first that holds of broken, effect lost, entangled and clean, else unresolved."""
@@ -94,13 +95,31 @@ class Criteria:
 
 
 @dataclass(frozen=True)
+class Sham:
+    """A control of matched size at one strength: what it costs and does, and what it would count as by itself.
+
+    `beaten` says whether the intervention's effect is shown to exceed its own. Units and bounds are those of `Row`.
+    """
+
+    loss_delta: float
+    loss_delta_low: float
+    loss_delta_high: float
+    effect: float
+    effect_low: float
+    effect_high: float
+    state: State
+    beaten: bool
+
+
+@dataclass(frozen=True)
 class Row:
     """One strength: estimates with the bounds that decide, state and reason.
 
     Losses, loss deltas and the frontier are in nats; effects, and the `behaviour` of the degraded network without the
     intervention, in the unit of the behaviour metric. What cannot be estimated is NaN, a bound that the data cannot
     give infinite. `frontier` is the smallest margin at which the strength would be clean, infinite if it fails for
-    another reason. `items` counts performance items. `health` is that of the chains that the draws were sampled by.
+    another reason. `items` counts performance items. `health` is that of the chains that the draws were sampled by,
+    `shams` are the controls that were run beside the intervention.
     """
 
     strength: float
@@ -118,12 +137,15 @@ class Row:
     retention_low: float
     retention_high: float
     selectivity_gain: float
+    selectivity_gain_low: float
+    selectivity_gain_high: float
     frontier: float
     state: State
     reason: str
     draws: int
     items: int
     health: Health | None = None
+    shams: tuple[Sham, ...] = ()
 
 
 def margin_of(origin: Point, criteria: Criteria) -> float:
@@ -175,6 +197,7 @@ def row(point: Point, origin: Point, criteria: Criteria, margin: float) -> Row:
         elif state == "unresolved":
             reason = _why_undecided(point, origin, delta, retention, criteria, margin)
 
+    gain = _gain(point, origin, alpha)
     at_loss, at_effect = loss.interval(alpha), effect.interval(alpha)
     sampled_well = not (health and health.flag)
     other_parts_hold = works and sampled_well and not broken and not silent and retention.low >= criteria.retention_min
@@ -193,7 +216,9 @@ def row(point: Point, origin: Point, criteria: Criteria, margin: float) -> Row:
         retention=retention.mean,
         retention_low=retention.low,
         retention_high=retention.high,
-        selectivity_gain=_gain(effect, delta, effect_0, delta_0) if has_effect else math.nan,
+        selectivity_gain=gain.mean,
+        selectivity_gain_low=gain.low,
+        selectivity_gain_high=gain.high,
         frontier=max(abs(interval.low), abs(interval.high)) if other_parts_hold else math.inf,
         state=state,
         reason=reason,
@@ -212,11 +237,21 @@ def _loss(point: Point) -> CrossedMean:
 
 
 def _delta(point: Point) -> CrossedMean:
-    return _mean(point, _change(point.loss, point.loss_intervened))
+    return _mean(point, cost_of(point))
 
 
 def _effect(point: Point) -> CrossedMean:
-    return _mean(point, _change(point.behaviour, point.behaviour_intervened))
+    return _mean(point, effect_of(point))
+
+
+def cost_of(point: Point) -> Values:
+    """The loss delta of every draw and item, nats, shape [draw, item]."""
+    return _change(point.loss, point.loss_intervened)
+
+
+def effect_of(point: Point) -> Values:
+    """The effect on every draw and behaviour item, shape [draw, behaviour item]."""
+    return _change(point.behaviour, point.behaviour_intervened)
 
 
 def _change(before: Values, after: Values) -> Values:
@@ -224,10 +259,12 @@ def _change(before: Values, after: Values) -> Values:
         return after - before
 
 
-def _gain(effect: CrossedMean, delta: CrossedMean, effect_0: CrossedMean, delta_0: CrossedMean) -> float:
-    """The selectivity gain G; NaN where a ratio in it is undefined."""
-    above, below = abs(effect.mean * delta_0.mean), abs(delta.mean * effect_0.mean)
-    return above / below if below > 0 and delta_0.mean != 0 else math.nan
+def _gain(point: Point, origin: Point, alpha: float) -> Interval:
+    """The selectivity gain, 1 at strength 0 wherever there is one."""
+    effect = Paired(effect_of(point), effect_of(origin))
+    cost = Paired(cost_of(point), cost_of(origin))
+    gain = selectivity_gain(effect, cost, point.units, alpha, random=point.random)
+    return gain if point.strength or math.isnan(gain.mean) else Interval(1.0, 1.0, 1.0)
 
 
 def _why_broken(means: Sequence[CrossedMean], means_0: Sequence[CrossedMean], criteria: Criteria) -> str:
@@ -312,8 +349,7 @@ def _why_undecided(
         parts.append(_Open(question, "performance items", growth, abs(delta.mean) > margin))
     if retention.low < criteria.retention_min:
         # R ≥ R_min is E(s) − R_min E(0) ≥ 0, or ≤ 0 for a negative effect: a mean, whose interval shrinks as any other
-        change, change_0 = (_change(each.behaviour, each.behaviour_intervened) for each in (point, origin))
-        excess = _mean(point, change - criteria.retention_min * change_0)
+        excess = _mean(point, effect_of(point) - criteria.retention_min * effect_of(origin))
         growth = excess.more_data(abs(excess.mean), criteria.alpha)
         question = f"{_percent(criteria.retention_min)} of the effect is left"
         parts.append(_Open(question, "behaviour items", growth, retention.mean < criteria.retention_min))

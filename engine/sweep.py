@@ -12,37 +12,42 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
+from engine import keys
 from engine.behaviours.base import Dataset
 from engine.chains import Chain
 from engine.degraders.base import Degraded, Setting
-from engine.dials import Variant, dials_of
+from engine.interventions.base import Intervention
 from engine.lab import Lab
-from engine.measure import EXAMPLES, Losses
+from engine.looks import undecided
+from engine.measure import Losses
 from engine.regime import Analysis, Criteria, Point, Row, confirm, margin_of, row, verdict
+from engine.shams import beside
 from engine.spec import Experiment
-from engine.store import key_of
 
 
 @dataclass(frozen=True)
 class Place:
-    """One point of a sweep: which strength (by index) and which draw."""
+    """One point of a sweep: which strength (by index) and which draw, and whether the shams are measured there or the
+    intervention.
+    """
 
     index: int
     draw: int
+    shams: bool = False
 
 
 ORIGIN = Place(0, 0)
 """The undegraded network."""
+ORIGIN_OF_SHAMS = Place(0, 0, shams=True)
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What is known of one point: the losses without the intervention and with it (or those without alone), and the
-    chain that the network was sampled by, if it was.
+    """What is known of one point: the losses under each of its conditions, the first of which is the network without
+    an intervention, and the chain that the network was sampled by, if it was.
     """
 
     losses: tuple[Losses, ...]
@@ -64,14 +69,14 @@ class Sweep:
         self.strengths = experiment.sweep_strengths
         self.seconds = 0.0
         self._lab = lab
-        self._conditions = (None, experiment.intervention) if with_intervention else (None,)
+        self._intervention = (experiment.intervention,) if with_intervention else ()
+        self._shams = experiment.controls if with_intervention else ()
         self._measured: dict[Place, Measured] = {}
         self._todo = deque(self._plan())
         self._making: deque[Place] = deque()
         """The places whose networks are under way, in the order in which `_networks` makes them."""
         self._waited = False
         self._networks: Iterator[Degraded | None] = iter(())
-        self.total = len(self._todo)
         self._rows: dict[int, Row] = {}
 
     @cached_property
@@ -83,7 +88,7 @@ class Sweep:
     def criteria(self) -> Criteria:
         """What counts as clean."""
         asked = self.experiment
-        return Criteria(self.data.performance.chance, asked.margin, asked.retention_min, asked.alpha)
+        return Criteria(self.data.performance.chance, asked.margin, asked.retention_min, asked.level)
 
     @cached_property
     def margin(self) -> float:
@@ -94,6 +99,11 @@ class Sweep:
     def done(self) -> int:
         """Points measured or found in the store."""
         return len(self._measured)
+
+    @property
+    def total(self) -> int:
+        """Points to measure, as far as is known: where the verdict is undecided, more may come."""
+        return len(self._measured) + len(self._todo)
 
     @property
     def finished(self) -> bool:
@@ -113,17 +123,14 @@ class Sweep:
     def recall(self) -> set[int]:
         """Takes everything that the store already has; returns the indices of strengths that changed."""
         started = time.perf_counter()
-        found = {}
-        for place in self._todo:
-            chain = self._stored_chain(place)
-            losses = [self._stored(key) for key in self._keys(place, chain)]
-            known = [each for each in losses if each is not None]
-            if len(known) == len(losses) and (chain or not self._is_sampled(place)):
-                found[place] = Measured(tuple(known), chain)
-        self._measured |= found
-        self._todo = deque(place for place in self._todo if place not in found)
+        changed: set[int] = set()
+        while found := self._recalled():
+            self._measured |= found
+            self._todo = deque(place for place in self._todo if place not in found)
+            changed |= self._judge({place.index for place in found})
+            self._go_on()
         self.seconds += time.perf_counter() - started
-        return self._judge({place.index for place in found})
+        return changed
 
     def step(self) -> set[int]:
         """Measures the next batch (`Lab.batch`); returns the indices of strengths that changed. Where networks are
@@ -137,8 +144,10 @@ class Sweep:
             raise
         self._measured |= measured
         self._todo = deque(place for place in self._todo if place not in measured)
+        changed = self._judge({place.index for place in measured})
+        self._go_on()
         self.seconds += time.perf_counter() - started
-        return self._judge({place.index for place in measured})
+        return changed
 
     def run(self) -> Analysis:
         """Does all that is left and returns what the sweep says."""
@@ -161,8 +170,12 @@ class Sweep:
 
     def point(self, index: int) -> Point:
         """The measurements of a strength so far, as the statistics take them."""
-        draws = sorted(place.draw for place in self._measured if place.index == index)
-        points = [self._measured[Place(index, draw)] for draw in draws]
+        return self._point(index, -1, shams=False)
+
+    def _point(self, index: int, condition: int, *, shams: bool) -> Point:
+        """The measurements of a strength under one condition, in order of draws."""
+        draws = self._draws(index, shams=shams)
+        points = [self._measured[Place(index, draw, shams)] for draw in draws]
         random = self.experiment.degrader.random and self.strengths[index] > 0
 
         def stacked(condition: int, part: str) -> np.ndarray:
@@ -171,13 +184,16 @@ class Sweep:
         return Point(
             strength=self.strengths[index],
             loss=stacked(0, "performance"),
-            loss_intervened=stacked(-1, "performance"),
+            loss_intervened=stacked(condition, "performance"),
             behaviour=stacked(0, "behaviour"),
-            behaviour_intervened=stacked(-1, "behaviour"),
+            behaviour_intervened=stacked(condition, "behaviour"),
             units=np.array([self.experiment.degrader.unit(draw) if random else 0 for draw in draws]),
             random=random,
             chains=tuple(point.chain for point in points if point.chain),
         )
+
+    def _draws(self, index: int, *, shams: bool) -> list[int]:
+        return sorted(place.draw for place in self._measured if (place.index, place.shams) == (index, shams))
 
     def points(self) -> list[Point]:
         """The measurements so far, in order of strength."""
@@ -190,9 +206,25 @@ class Sweep:
 
     def _plan(self) -> list[Place]:
         """Strength 0 first, then every strength once, coarse to fine, then once more for each further draw."""
-        draws = self.experiment.draws
+        return [ORIGIN, *self._degraded_places(self.experiment.draws)]
+
+    def _degraded_places(self, draws: int) -> list[Place]:
         order = coarse_to_fine(len(self.strengths))
-        return [ORIGIN, *(Place(index, draw) for draw in range(draws) for index in order if index > 0)]
+        return [Place(index, draw) for draw in range(draws) for index in order if index > 0]
+
+    def _go_on(self) -> None:
+        """Once everything planned is measured: more draws where the verdict is undecided, then the shams."""
+        if self._todo or not self._intervention or ORIGIN not in self._measured:
+            return
+        looks, draws = self.experiment.looks, self.experiment.draws
+        for index in undecided([self._rows[index] for index in sorted(self._rows)]):
+            done = len(self._draws(index, shams=False))
+            following = next((size for size in looks if size > done), done)
+            self._todo.extend(Place(index, draw) for draw in range(done, following))
+        if not self._todo and self._shams:
+            places = [ORIGIN, *self._degraded_places(draws)]
+            beside = (Place(place.index, place.draw, shams=True) for place in places)
+            self._todo.extend(place for place in beside if place not in self._measured)
 
     def _next_batch(self) -> list[tuple[Place, Degraded]]:
         """Places and their networks, as many as are measured side by side; fewer or none if networks are sampled and
@@ -203,15 +235,16 @@ class Sweep:
         if not self._making:
             together = self.experiment.degrader.together and ORIGIN in self._measured
             self._making = deque(islice(self._todo, None if together else size))
-            settings = [Setting(self.strengths[place.index], place.draw) for place in self._making]
-            self._networks = self._lab.degraded(self.experiment, settings)
+            self._networks = self._lab.degraded(self.experiment, [self._setting(place) for place in self._making])
         batch: list[tuple[Place, Degraded]] = []
         while self._making and len(batch) < size:
             try:
                 degraded = next(self._networks)
             except StopIteration:
                 name = self.experiment.degrader.name
-                raise RuntimeError(f"{name}: its 'degrade' must yield a network for every setting, got too few.") from None
+                raise RuntimeError(
+                    f"{name}: its 'degrade' must yield a network for every setting, got too few."
+                ) from None
             self._waited = degraded is None
             if degraded is None:
                 break
@@ -220,21 +253,35 @@ class Sweep:
 
     def _measure(self, batch: list[tuple[Place, Degraded]]) -> dict[Place, Measured]:
         """Measures what the store lacks of some points, and stores it."""
-        keys = [self._keys(place, degraded.chain) for place, degraded in batch]
-        found = [{condition: self._stored(key) for condition, key in enumerate(each)} for each in keys]
+        named = [self._keys(place, degraded.chain) for place, degraded in batch]
+        found = [{condition: self._stored(key) for condition, key in enumerate(each)} for each in named]
         missing = [[condition for condition, losses in each.items() if losses is None] for each in found]
-        under = [[self._conditions[condition] for condition in each] for each in missing]
+        under = [
+            [self._conditions(place)[condition] for condition in each]
+            for (place, _), each in zip(batch, missing, strict=True)
+        ]
         network, networks = self._lab.network(self.experiment), [degraded for _, degraded in batch]
         measured = self._lab.measure(network, self.data, networks, under)
         points = {}
         for number, (place, degraded) in enumerate(batch):
             for condition, losses in zip(missing[number], measured[number], strict=True):
-                self._lab.store.put(keys[number][condition], losses._asdict())
+                self._lab.store.put(named[number][condition], losses._asdict())
                 found[number][condition] = losses
             if degraded.chain:
-                self._lab.store.put(self._chain_key(place), degraded.chain._asdict())
+                self._lab.store.put(keys.of_chain(self.experiment, self._setting(place)), degraded.chain._asdict())
             points[place] = Measured(tuple(each for each in found[number].values() if each), degraded.chain)
         return points
+
+    def _recalled(self) -> dict[Place, Measured]:
+        """Of what is still to be measured all that the store already has."""
+        found = {}
+        for place in self._todo:
+            chain = self._stored_chain(place)
+            losses = [self._stored(key) for key in self._keys(place, chain)]
+            known = [each for each in losses if each is not None]
+            if len(known) == len(losses) and (chain or not self._is_sampled(place)):
+                found[place] = Measured(tuple(known), chain)
+        return found
 
     def _stored(self, key: str) -> Losses | None:
         arrays = self._lab.store.get(key)
@@ -244,54 +291,45 @@ class Sweep:
         return self.experiment.degrader.together and self.strengths[place.index] > 0
 
     def _stored_chain(self, place: Place) -> Chain | None:
-        arrays = self._lab.store.get(self._chain_key(place)) if self._is_sampled(place) else None
+        if not self._is_sampled(place):
+            return None
+        arrays = self._lab.store.get(keys.of_chain(self.experiment, self._setting(place)))
         return None if arrays is None else Chain(**arrays)
 
-    def _chain_key(self, place: Place) -> str:
-        """The store's key of the chain that a point's network was sampled by, whatever is measured on it."""
-        return key_of({**self._network(place), "of": "chain"})
+    def _keys(self, place: Place, chain: Chain | None) -> list[str]:
+        """The store's keys of a point, one for each condition."""
+        return keys.of_losses(self.experiment, self._setting(place), self.data, self._conditions(place), chain)
 
-    def _keys(self, place: Place, chain: Chain | None = None) -> list[str]:
-        """The store's keys of a point, one for each condition.
+    def _setting(self, place: Place) -> Setting:
+        return Setting(self.strengths[place.index], place.draw)
 
-        The undegraded network is the same whatever the dial, so its key leaves the degrader out. The tile's size, the
-        threads and torch's version move a loss by rounding only (about 1e-8 nats), so they are no part of it.
-        """
-        question = {
-            **self._network(place),
-            "behaviour": _question(self.experiment.behaviour),
-            "data": self.data.fingerprint,
-            "examples": EXAMPLES,
-            # a network that is sampled again may differ by what rounding makes of it: then it is another network, and
-            # what was measured of the first one is no baseline for it
-            "chain": None if chain is None else chain.fingerprint,
-        }
-        return [key_of(question | {"intervention": each and _question(each)}) for each in self._conditions]
-
-    def _network(self, place: Place) -> dict[str, Any]:
-        """All that a degraded network depends on."""
-        asked, strength = self.experiment, self.strengths[place.index]
-        return {
-            "weights": asked.card.fingerprint,
-            "step": asked.step,
-            "model": _question(asked.model),
-            "precision": "float32",
-            "numpy": np.__version__,  # another release may draw other numbers from the same stream (NEP 19)
-            "degrader": _question(asked.degrader) if strength else None,
-            "strength": strength,
-            "draw": place.draw,
-            "seed": asked.seed if strength and asked.degrader.random else None,
-        }
+    def _conditions(self, place: Place) -> tuple[Intervention | None, ...]:
+        """What is measured at a point, first of all the network without an intervention: the baseline of the others."""
+        return (None, *(self._shams if place.shams else self._intervention))
 
     def _judge(self, changed: set[int]) -> set[int]:
         """Renews the rows of these strengths; all rows wait for the undegraded network."""
         if ORIGIN not in self._measured:
             return set()
         if ORIGIN.index in changed:
-            changed = {place.index for place in self._measured}
+            changed = {place.index for place in self._measured if not place.shams}
+        origin = self.point(ORIGIN.index)
         for index in sorted(changed):
-            self._rows[index] = row(self.point(index), self.point(ORIGIN.index), self.criteria, self.margin)
+            point = self.point(index)
+            judged = row(point, origin, self.criteria, self.margin)
+            shams = self._shams_at(index)
+            self._rows[index] = beside(judged, point, origin, shams, self.criteria, self.margin) if shams else judged
         return changed
+
+    def _shams_at(self, index: int) -> list[tuple[Point, Point]]:
+        """Of each sham the strength and strength 0, once all of its draws there are measured."""
+        asked = 1 if index == ORIGIN.index else self.experiment.draws
+        if ORIGIN_OF_SHAMS not in self._measured or len(self._draws(index, shams=True)) < asked:
+            return []
+        return [
+            (self._point(index, number, shams=True), self._point(ORIGIN.index, number, shams=True))
+            for number in range(1, 1 + len(self._shams))
+        ]
 
 
 def coarse_to_fine(count: int) -> list[int]:
@@ -305,14 +343,3 @@ def coarse_to_fine(count: int) -> list[int]:
             order.append(middle)
             gaps += [(low, middle), (middle, high)]
     return order
-
-
-def _question(variant: Variant) -> dict[str, Any]:
-    """A variant with its version, and with those of its parts."""
-    parts = [
-        _question(part.degrader)
-        for dial in dials_of(type(variant))
-        if dial.kind == "parts"
-        for part in getattr(variant, dial.name)
-    ]
-    return {**variant.to_json(), "version": variant.version, **({"of parts": parts} if parts else {})}

@@ -130,7 +130,7 @@ def _at_regime(experiment: Experiment, analysis: Analysis) -> str:
     rows, regime = analysis.rows, analysis.verdict.regime
     assert regime is not None
     best = min(rows[max(regime[0], 1) : regime[1] + 1], key=lambda row: row.frontier)
-    level = f"{100 * (1 - 2 * experiment.alpha):g} %"
+    level = f"{100 * (1 - 2 * experiment.level):g} %"
     return (
         f"At {place(experiment, best.strength)} it changes the loss by {_signed(best.loss_delta)} nats "
         f"({level} interval {_signed(best.loss_delta_low)} to {_signed(best.loss_delta_high)}; "

@@ -28,6 +28,7 @@ SMALL: dict[str, Any] = {
     "strengths": [0.1, 0.3],
     "draws": 2,
     "items": 8,
+    "shams": 0,
 }
 """An experiment of five points that takes a fraction of a second."""
 

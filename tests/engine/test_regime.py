@@ -288,7 +288,7 @@ def test_constant_values_have_intervals_without_width() -> None:
     assert [each.state for each in rows] == ["entangled", "clean", "entangled"]
     assert (rows[1].loss_delta_low, rows[1].loss_delta_high) == (0.0, 0.0)
     assert rows[1].retention_low == pytest.approx(1.0)
-    assert math.isnan(rows[1].selectivity_gain)
+    assert rows[1].selectivity_gain == math.inf
 
 
 def test_a_behaviour_set_of_another_size_and_a_negative_effect_are_fine() -> None:
@@ -340,7 +340,7 @@ def test_the_reason_says_which_kind_of_data_is_short() -> None:
     values = {field: np.repeat(getattr(base, field), ITEMS, axis=0) for field in FIELDS}
     measured = replace(base, **values, units=np.arange(ITEMS), random=True)
     by_draw, by_item = 0.4 * ZIGZAG[:, None], 0.4 * ZIGZAG
-        # four times the data, but for Student's t, which shrinks a little too
+    # four times the data, but for Student's t, which shrinks a little too
     for noise, width, words in (
         (by_draw, half(0.4), "about 3.9× the draws would decide"),
         (by_item, half(0.4), "about 3.9× the performance items would decide"),

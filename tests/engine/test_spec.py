@@ -40,6 +40,8 @@ FULL: dict[str, Any] = {
     "margin": None,
     "retention_min": 0.5,
     "alpha": 0.05,
+    "doublings": 0,
+    "shams": 0,
 }
 OTHERWISE: dict[str, Any] = {
     "step": 600,
@@ -51,7 +53,9 @@ OTHERWISE: dict[str, Any] = {
     "intervention.fit_on": "original",
     "strengths": [0.0, 0.1, 0.30000000000000004],
     "draws": 3,
+    "doublings": 2,
     "items": 9,
+    "shams": 2,
     "seed": 1,
     "margin": 0.1,
     "retention_min": 0.6,
