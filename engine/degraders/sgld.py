@@ -46,6 +46,7 @@ class Sgld(Degrader):
 
     name: ClassVar[str] = "sgld"
     summary: ClassVar[str] = "Samples networks near the trained one that keep their training loss (SGLD)."
+    version: ClassVar[int] = 2
 
     swept: Literal["localisation", "temperature"] = choice(
         "localisation", help="What the strength is: the width s of the well, or the temperature 1/(nβ)."

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from engine.chains import SMALLEST_LOSS, Chain
-from engine.networks.langevin import Law, Sampled, sample
+from engine.networks.langevin import Law, Noise, Sampled, sample
 from engine.networks.network import Network
 from engine.networks.stacked import Stacked
 from engine.randomness import generator, normal
@@ -20,6 +20,8 @@ from engine.randomness import generator, normal
 PARAMETERS: Final = 1_000_000
 """So many parameters of all chains together are sampled at once: more gain nothing on a CPU."""
 PARAMETERS_ON_GPU: Final = 200_000_000
+STEPS_AT_ONCE: Final = 8
+"""For so many steps noise is drawn at a time."""
 
 
 class Wanted(NamedTuple):
@@ -80,21 +82,39 @@ class Posterior:
             _column([each.s for each in chains], potential.origin),
             _column([each.n_beta for each in chains], potential.origin),
         )
-        start = law.s * self._noise(chains, "weight-noise", potential)
+        start = law.s * self._start(chains, potential)
         start[len(stack) :] = 0
-        return sample(potential, law, start, lambda step: self._noise(chains, f"sgld {step}", potential), self.steps)
+        return sample(potential, law, start, self._noise(chains, potential), self.steps)
 
-    def _noise(self, chains: Sequence[Wanted], label: str, potential: Stacked) -> Float[Tensor, "chain parameter"]:
-        """The noise of each chain: that of its pair, the same at every strength."""
+    def _start(self, chains: Sequence[Wanted], potential: Stacked) -> Float[Tensor, "chain parameter"]:
+        """The weight noise of each chain's draw."""
         shapes = {name: tuple(tensor.shape) for name, tensor in self.network.weights.items()}
         of_pair = {
             pair: np.concatenate(
-                [normal(shape, label, self.seed, pair, name).ravel() for name, shape in shapes.items()]
+                [normal(shape, "weight-noise", self.seed, pair, name).ravel() for name, shape in shapes.items()]
             )
             for pair in {each.pair for each in chains}
         }
         rows = torch.from_numpy(np.stack([of_pair[each.pair] for each in chains])).to(potential.origin)
-        return rows * _column([-1.0 if each.mirrored else 1.0 for each in chains], rows)
+        return rows * _signs(chains, rows)
+
+    def _noise(self, chains: Sequence[Wanted], potential: Stacked) -> Noise:
+        """The noise of each chain in each step: that of its pair, the same at every strength. It is drawn for several
+        steps at a time: to begin a stream takes longer than to draw from it for a small network.
+        """
+        pairs = sorted({each.pair for each in chains})
+        of, signs = [pairs.index(each.pair) for each in chains], _signs(chains, potential.origin)
+        shape, drawn = (STEPS_AT_ONCE, len(potential.origin)), dict[int, Tensor]()
+
+        def at(step: int) -> Float[Tensor, "chain parameter"]:
+            block, place = divmod(step, STEPS_AT_ONCE)
+            if block not in drawn:
+                drawn.clear()
+                numbers = np.stack([normal(shape, "sgld steps", self.seed, pair, block) for pair in pairs])
+                drawn[block] = torch.from_numpy(numbers).to(potential.origin)
+            return drawn[block][of, place] * signs
+
+        return at
 
     def _networks(self, potential: Stacked, stack: Sequence[Wanted], sampled: Sampled) -> Iterator[Drawn]:
         weights = potential.weights(sampled.u)
@@ -126,6 +146,11 @@ class Posterior:
 def _with_coupled(stack: Sequence[Wanted]) -> list[Wanted]:
     """The chains of a stack, and behind them the second ones, which begin at the trained weights."""
     return [*stack, *(each for each in stack if each.coupled)]
+
+
+def _signs(chains: Sequence[Wanted], like: Tensor) -> Float[Tensor, "chain 1"]:
+    """Of the noise of each chain."""
+    return _column([-1.0 if each.mirrored else 1.0 for each in chains], like)
 
 
 def _column(values: Sequence[float], like: Tensor) -> Float[Tensor, "chain 1"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -84,7 +84,7 @@ class Stacked:
         different = sorted(set(self.firsts))
         of = torch.tensor([different.index(first) for first in self.firsts], device=u.device)
         rows = torch.cat([u, u.new_zeros(len(different), u.shape[1])])
-        losses, gradients = replace(self, firsts=(*self.firsts, *different)).at(rows, step)
+        losses, gradients = self._at(rows, step, (*self.firsts, *different))
         correction = (slope(self.network) - gradients[len(u) :])[of]
         above = losses[: len(u)] - losses[len(u) :][of] + (correction * u).sum(1)
         return above, gradients[: len(u)] + correction
@@ -93,7 +93,12 @@ class Stacked:
         self, u: Float[Tensor, "chain parameter"], step: int
     ) -> tuple[Float[Tensor, " chain"], Float[Tensor, "chain parameter"]]:
         """The loss of every copy on its batch, nats, and its gradient by u."""
-        batches = self._batches(step)
+        return self._at(u, step, self.firsts)
+
+    def _at(
+        self, u: Float[Tensor, "chain parameter"], step: int, firsts: Sequence[int]
+    ) -> tuple[Float[Tensor, " chain"], Float[Tensor, "chain parameter"]]:
+        batches = self._batches(step, firsts)
         # leaves of their own: through slices of one flat tensor the gradient would be gathered again and again
         leaves = {name: part.detach().requires_grad_() for name, part in self.weights(u).items()}
         with torch.inference_mode(False), torch.enable_grad(), PlainAttention():
@@ -112,11 +117,11 @@ class Stacked:
         loss = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), reduction="none").view(batch.read.shape)
         return ((loss * batch.scored).sum(1) / batch.scored.sum(1)).mean()
 
-    def _batches(self, step: int) -> tuple[Batch, ...]:
+    def _batches(self, step: int, firsts: Sequence[int]) -> tuple[Batch, ...]:
         """The batch of every copy in a step, each tensor with the axis `chain` before its own."""
-        drawn = {first: self.network.training.batch(first + step, self.size) for first in set(self.firsts)}
+        drawn = {first: self.network.training.batch(first + step, self.size) for first in set(firsts)}
         device = self.origin.device
-        return tuple(_batch(own, device) for own in zip(*(drawn[first] for first in self.firsts), strict=True))
+        return tuple(_batch(own, device) for own in zip(*(drawn[first] for first in firsts), strict=True))
 
 
 @lru_cache(maxsize=4)
