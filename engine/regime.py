@@ -11,8 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
+from engine.bands import simultaneous_level
 from engine.intervals import Interval
-from engine.strength import Criteria, Point, Row, State, margin_of, row
+from engine.strength import Criteria, Point, Row, State, cost_of, delta_of, margin_of, row
 
 __all__ = [
     "Analysis",
@@ -24,6 +27,7 @@ __all__ = [
     "Verdict",
     "VerdictName",
     "analyse",
+    "band",
     "confirm",
     "margin_of",
     "row",
@@ -78,13 +82,31 @@ class Confirmation:
 class Analysis:
     """Rows in order of strength, the verdict, and the margin ε in nats that decided (NaN as long as it is unknown).
 
-    `confirmation` is the second look at the regime, once everything is measured.
+    `confirmation` is the second look at the regime, and `band` the simultaneous band of the loss delta, nats, once
+    everything is measured: its intervals cover the whole curve at once with the probability that those of the rows
+    have one by one.
     """
 
     rows: tuple[Row, ...]
     verdict: Verdict
     margin: float
     confirmation: Confirmation | None = None
+    band: tuple[Interval, ...] = ()
+
+    @property
+    def simultaneous(self) -> bool | None:
+        """Whether what the verdict says of the loss delta holds for the whole curve at once: that it is within the
+        margin at a strength of the regime, or outside wherever the network works. None for other verdicts.
+        """
+        if not self.band:
+            return None
+        if self.verdict.regime is not None:
+            first, last = self.verdict.regime
+            return any(each.inside(self.margin) for each in self.band[max(first, 1) : last + 1])
+        if self.verdict.name == "never clean":
+            working = (each for each, row in zip(self.band, self.rows, strict=True) if row.state != "broken")
+            return all(each.outside(self.margin) for each in working)
+        return None
 
     @property
     def confirmed(self) -> bool | None:
@@ -164,6 +186,24 @@ def confirm(points: Sequence[Point], criteria: Criteria) -> Confirmation:
     first, last = chosen.verdict.regime
     index = min(range(max(first, 1), last + 1), key=lambda place: chosen.rows[place].frontier)
     return Confirmation(index, row(_half(points[index], 1), _half(points[0], 1), criteria, margin))
+
+
+def band(points: Sequence[Point], alpha: float) -> tuple[Interval, ...]:
+    """The simultaneous band of the loss delta, nats, in the order of the points (`engine.bands`).
+
+    Args:
+        points: the strengths, each on the same items.
+        alpha: level of the single bounds; the band covers with probability 1 − 2·alpha.
+    """
+    costs = [cost_of(point) for point in points]
+    if not all(np.isfinite(cost).all() for cost in costs):
+        return ()
+    by_unit = [
+        np.stack([cost[point.units == unit].mean() for unit in np.unique(point.units)])
+        for point, cost in zip(points, costs, strict=True)
+    ]
+    level = simultaneous_level([cost.mean(axis=0) for cost in costs], by_unit, alpha)
+    return tuple(delta_of(point).interval(level) for point in points)
 
 
 def _half(point: Point, start: int) -> Point:

@@ -165,8 +165,8 @@ def row(point: Point, origin: Point, criteria: Criteria, margin: float) -> Row:
         margin: ε in nats, from `margin_of`.
     """
     alpha = criteria.alpha
-    loss, delta, effect = _loss(point), _delta(point), _effect(point)
-    loss_0, delta_0, effect_0 = _loss(origin), _delta(origin), _effect(origin)
+    loss, delta, effect = _loss(point), delta_of(point), _effect(point)
+    loss_0, delta_0, effect_0 = _loss(origin), delta_of(origin), _effect(origin)
     # two-sided at level α, because the sign of the effect is not fixed beforehand
     has_effect = not effect_0.interval(alpha / 2).holds(0.0)
     if not has_effect:
@@ -236,7 +236,8 @@ def _loss(point: Point) -> CrossedMean:
     return _mean(point, point.loss)
 
 
-def _delta(point: Point) -> CrossedMean:
+def delta_of(point: Point) -> CrossedMean:
+    """The mean loss delta, nats."""
     return _mean(point, cost_of(point))
 
 

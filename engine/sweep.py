@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 
@@ -23,7 +23,7 @@ from engine.interventions.base import Intervention
 from engine.lab import Lab
 from engine.looks import undecided
 from engine.measure import Losses
-from engine.regime import Analysis, Criteria, Point, Row, confirm, margin_of, row, verdict
+from engine.regime import Analysis, Criteria, Point, Row, band, confirm, margin_of, row, verdict
 from engine.shams import beside
 from engine.spec import Experiment
 
@@ -161,8 +161,11 @@ class Sweep:
         if 0 not in self._rows:
             return Analysis((), verdict((), np.nan), np.nan)
         rows = tuple(self._rows[index] for index in sorted(self._rows))
-        confirmation = confirm(self.points(), self.criteria) if self.finished else None
-        return Analysis(rows, verdict(rows, self.margin), self.margin, confirmation)
+        said = Analysis(rows, verdict(rows, self.margin), self.margin)
+        if not self.finished:
+            return said
+        points = self.points()
+        return replace(said, confirmation=confirm(points, self.criteria), band=band(points, self.criteria.alpha))
 
     def row(self, index: int) -> Row | None:
         """What is known of a strength so far."""
@@ -296,7 +299,7 @@ class Sweep:
         arrays = self._lab.store.get(keys.of_chain(self.experiment, self._setting(place)))
         return None if arrays is None else Chain(**arrays)
 
-    def _keys(self, place: Place, chain: Chain | None) -> list[str]:
+    def _keys(self, place: Place, chain: Chain | None = None) -> list[str]:
         """The store's keys of a point, one for each condition."""
         return keys.of_losses(self.experiment, self._setting(place), self.data, self._conditions(place), chain)
 

@@ -22,7 +22,7 @@ from engine.interventions.base import Intervention
 from engine.interventions.identity import Identity
 from engine.lab import Lab
 from engine.measure import Losses, measure
-from engine.regime import Analysis, analyse, confirm
+from engine.regime import Analysis, analyse, band, confirm
 from engine.spec import Experiment
 from engine.store import Store
 from engine.sweep import Sweep, coarse_to_fine
@@ -282,8 +282,10 @@ def test_the_analysis_is_that_of_the_points_at_every_step(
     while not sweep.finished:
         sweep.step()
         analysis = analyse(sweep.points(), sweep.criteria)
-        confirmation = confirm(sweep.points(), sweep.criteria) if sweep.finished else None
-        assert told(sweep.analysis()) == told(replace(analysis, confirmation=confirmation))
+        if sweep.finished:
+            points, criteria = sweep.points(), sweep.criteria
+            analysis = replace(analysis, confirmation=confirm(points, criteria), band=band(points, criteria.alpha))
+        assert told(sweep.analysis()) == told(analysis)
 
 
 def test_points_are_paired_draw_by_draw(experiment: Make, lab: Callable[..., Lab]) -> None:
