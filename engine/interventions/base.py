@@ -62,6 +62,12 @@ class Intervention(Variant):
     def edits(self, reference: Reference) -> dict[str, Edit]:
         """What to do at which site."""
 
+    def sham(self, card: Card, number: int) -> Intervention | None:
+        """The number-th control (from 0) of matched size, as many parts or the same norm, that should have no genuine
+        effect; None if there is none of this kind, or not so many.
+        """
+        return None
+
     @abstractmethod
     def describe(self) -> str:
         """The intervention as the subject of a sentence: "Ablating heads 0.1 and 0.3 (mean)"."""
