@@ -63,8 +63,8 @@ class Intervention(Variant):
         """What to do at which site."""
 
     def sham(self, card: Card, number: int) -> Intervention | None:
-        """The number-th control of matched size (as many parts, the same norm) that should have no genuine effect; None
-        if there is none of this kind, or not so many.
+        """The number-th control (from 0) of matched size, as many parts or the same norm, that should have no genuine
+        effect; None if there is none of this kind, or not so many.
         """
         return None
 

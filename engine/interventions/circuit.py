@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 from engine.dials import choice, options
 from engine.interventions.base import FitOn, Intervention, Reference
+from engine.interventions.others import with_others
 from engine.interventions.parts import Parts, ablating, listed
 from engine.sites import Edit
 
@@ -40,6 +41,13 @@ class Circuit(Intervention):
         going = [each for each in every if (each in self.components) == (self.mode == "remove")]
         return ablating(reference, going, self.value, self.fit_on)
 
+    def sham(self, card: Card, number: int) -> Intervention | None:
+        return with_others(self, "components", card, number, kind=_kind)
+
     def describe(self) -> str:
         does, rest = ("Keeping only", f"the rest: {self.value}") if self.mode == "keep" else ("Removing", self.value)
         return f"{does} {listed(self.components, 'component')} ({rest})"
+
+
+def _kind(component: str) -> str:
+    return "MLP" if component.startswith("mlp.") else "head"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from engine.dials import choice, options
 from engine.interventions.base import FitOn, Intervention, Reference
-from engine.interventions.directions import mean_difference, without
+from engine.interventions.directions import DIRECTIONS, mean_difference, without
+from engine.interventions.random_ablation import RandomAblation
 from engine.sites import Edit
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class DirectionalAblation(Intervention):
     def edits(self, reference: Reference) -> dict[str, Edit]:
         direction = mean_difference(reference, self.site, self.fit_on)
         return {self.site: lambda activation, _: without(activation, direction)}
+
+    def sham(self, card: Card, number: int) -> Intervention | None:
+        if number >= DIRECTIONS:
+            return None
+        return RandomAblation(**self.model_dump(), direction=number)
 
     def describe(self) -> str:
         return f"Projecting out the difference of means at {self.site}"

@@ -6,7 +6,7 @@ always in the same order, so there it has the shape of the whole activation.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from engine.interventions.base import FitOn, Reference
 from engine.randomness import normal
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Shape = Literal["isotropic", "covariance"]
+
+DIRECTIONS: Final = 10_000
+"""How many random directions there are to choose from; each number is another sham."""
 
 
 def times(coefficient: float) -> str:

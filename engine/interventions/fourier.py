@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, final
 from engine import sites
 from engine.dials import choice, options
 from engine.interventions.base import FitOn, Intervention, Reference
+from engine.interventions.others import with_others
 from engine.interventions.parts import Parts, listed
 from engine.sites import Edit, State
 
@@ -52,6 +53,9 @@ class Fourier(Intervention):
             return changed
 
         return {sites.embed(): edit}
+
+    def sham(self, card: Card, number: int) -> Intervention | None:
+        return with_others(self, "frequencies", card, number)
 
     def describe(self) -> str:
         verb = "Removing" if self.action == "remove" else "Keeping only"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 from engine import sites
 from engine.dials import choice, dial, options
 from engine.interventions.base import FitOn, Intervention, Reference
+from engine.interventions.others import with_others
 from engine.interventions.parts import Parts, listed
 from engine.sites import Edit, State
 
@@ -50,6 +51,9 @@ class FrequencyRotation(Intervention):
             return changed
 
         return {sites.embed(): edit}
+
+    def sham(self, card: Card, number: int) -> Intervention | None:
+        return with_others(self, "frequencies", card, number)
 
     def describe(self) -> str:
         return f"Turning {listed(self.frequencies, 'frequency')} of the first number by {self.shift:+d}"

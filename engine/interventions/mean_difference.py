@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from engine.dials import choice, dial, options
 from engine.interventions.base import FitOn, Intervention, Reference
-from engine.interventions.directions import mean_difference, times
+from engine.interventions.directions import DIRECTIONS, mean_difference, times
+from engine.interventions.random_difference import RandomDifference
 from engine.sites import Edit
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ class MeanDifference(Intervention):
     def edits(self, reference: Reference) -> dict[str, Edit]:
         shift = self.coefficient * mean_difference(reference, self.site, self.fit_on)
         return {self.site: lambda activation, _: activation + shift}
+
+    def sham(self, card: Card, number: int) -> Intervention | None:
+        if number >= DIRECTIONS:
+            return None
+        return RandomDifference(**self.model_dump(), direction=number)
 
     def describe(self) -> str:
         return f"Steering by {times(self.coefficient)}the difference of means at {self.site}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from engine.dials import choice, dial, options
 from engine.interventions.base import FitOn, Intervention, Reference
+from engine.interventions.others import with_others
 from engine.interventions.parts import Parts, Value, ablating, listed
 from engine.sites import Edit
 
@@ -35,6 +36,9 @@ class MlpAblation(Intervention):
 
     def edits(self, reference: Reference) -> dict[str, Edit]:
         return ablating(reference, self.mlps, self.value, self.fit_on, self.resample_seed)
+
+    def sham(self, card: Card, number: int) -> Intervention | None:
+        return with_others(self, "mlps", card, number)
 
     def describe(self) -> str:
         return f"Ablating {listed(self.mlps, 'MLP')} ({self.value})"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from engine.dials import choice, dial, options
 from engine.interventions.base import FitOn, Intervention, Reference
+from engine.interventions.others import with_others
 from engine.interventions.parts import Parts, Value, listed, replacing
 from engine.sites import Edit
 
@@ -45,5 +46,12 @@ class NeuronAblation(Intervention):
             for layer, neurons in by_layer.items()
         }
 
+    def sham(self, card: Card, number: int) -> Intervention | None:
+        return with_others(self, "neurons", card, number, kind=_layer)
+
     def describe(self) -> str:
         return f"Ablating {listed(self.neurons, 'neuron')} ({self.value})"
+
+
+def _layer(neuron: str) -> str:
+    return neuron.split(".")[0]

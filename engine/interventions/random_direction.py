@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from engine.dials import choice, dial, options
 from engine.interventions.base import FitOn, Intervention, Reference
-from engine.interventions.directions import Shape, random_like, times
+from engine.interventions.directions import DIRECTIONS, Shape, random_like, times
 from engine.sites import Edit
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class RandomDirection(Intervention):
 
     vector: str = options(of="vectors", help="The vector whose norm and site the random one takes.")
     coefficient: float = dial(1.0, low=-10.0, high=10.0, step=0.1, help="How many times that norm.")
-    direction: int = dial(0, low=0, high=9_999, help="Number of the random direction; each is another sham.")
+    direction: int = dial(0, low=0, high=DIRECTIONS - 1, help="Number of the random direction; each is another sham.")
     shape: Shape = choice("isotropic", help="Any direction alike, or distributed as activations at the site are.")
     fit_on: FitOn = choice(
         "degraded", help="The network whose activations it is distributed as: degraded, or original (frozen)."

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from engine.dials import dial, options
 from engine.interventions.base import Intervention, Reference
-from engine.interventions.directions import times
+from engine.interventions.directions import DIRECTIONS, times
+from engine.interventions.random_direction import RandomDirection
 from engine.sites import Edit
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ class Steering(Intervention):
     def edits(self, reference: Reference) -> dict[str, Edit]:
         shift = self.coefficient * reference.network.vectors[self.vector]
         return {reference.network.card.vectors[self.vector]: lambda activation, _: activation + shift}
+
+    def sham(self, card: Card, number: int) -> Intervention | None:
+        if number >= DIRECTIONS:
+            return None
+        return RandomDirection(vector=self.vector, coefficient=self.coefficient, direction=number)
 
     def describe(self) -> str:
         return f"Steering by {times(self.coefficient)}{self.vector}"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from engine.dials import options
 from engine.interventions.base import Intervention, Reference
-from engine.interventions.directions import without
+from engine.interventions.directions import DIRECTIONS, without
+from engine.interventions.random_ablation import RandomAblation
 from engine.sites import Edit
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ class VectorAblation(Intervention):
     def edits(self, reference: Reference) -> dict[str, Edit]:
         direction = reference.network.vectors[self.vector]
         return {reference.network.card.vectors[self.vector]: lambda activation, _: without(activation, direction)}
+
+    def sham(self, card: Card, number: int) -> Intervention | None:
+        if number >= DIRECTIONS:
+            return None
+        return RandomAblation(site=card.vectors[self.vector], direction=number, fit_on="original")
 
     def describe(self) -> str:
         return f"Projecting out {self.vector}"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 from specimens import (
     brief,
     experiment_form,
@@ -20,17 +22,20 @@ from specimens import (
     state_of,
     variations,
 )
+from torch import Tensor
 
 from engine import discovery
 from engine.behaviours.base import Dataset
 from engine.degraders.base import Degraded
 from engine.degraders.weight_noise import WeightNoise
-from engine.dials import InputError
+from engine.dials import InputError, dials_of
 from engine.interventions.base import Intervention
 from engine.interventions.identity import Identity
-from engine.measure import Losses, measure
+from engine.measure import LazyReference, Losses, measure
 from engine.models.architectures import Perceptron
-from engine.models.base import Model
+from engine.models.base import Card, Model
+from engine.networks.reading import examples_of
+from engine.sites import Edit, State
 from engine.spec import Experiment
 
 ITEMS = 4
@@ -150,3 +155,88 @@ def test_the_identity_costs_and_does_exactly_nothing() -> None:
     assert (under.performance - without.performance == 0).all()
     assert (under.behaviour - without.behaviour == 0).all()
     assert identical(measured(model, some_data(model, ITEMS), Identity())[0], without), "computed apart as well"
+
+
+# ---- shams -----------------------------------------------------------------------------------------------------------
+
+NUMBERS = range(4)
+WITHOUT_SHAMS = ("activation-patching", "identity")
+PROJECTIONS = ("directional-ablation", "vector-ablation")
+"""How long what they take out is, is up to the activation."""
+
+
+def shams_of(intervention: Intervention, card: Card) -> list[Intervention]:
+    """Its first shams."""
+    return [sham for number in NUMBERS if (sham := intervention.sham(card, number)) is not None]
+
+
+def parts_of(intervention: Intervention) -> dict[str, set[str]]:
+    """What it names of the model, by the kind of parts."""
+    several = [dial for dial in dials_of(type(intervention)) if dial.kind == "options" and dial.several]
+    return {dial.of: set(getattr(intervention, dial.name)) for dial in several}
+
+
+def changes(edit: Edit, activation: Tensor, state: State) -> Tensor:
+    """What an edit adds in each place; of inputs without positions, in all places together."""
+    return (edit(activation, state) - activation).flatten(
+        *((1, -1) if state["inputs"].is_floating_point() else (0, -2))
+    )
+
+
+@every_intervention
+def test_shams_are_other_interventions_that_the_model_takes(variant: type[Intervention]) -> None:
+    for intervention, model in specimens(variant):
+        card = model.card()
+        shams = shams_of(intervention, card)
+        assert shams == shams_of(intervention, card), "the same number is the same sham"
+        assert len({intervention, *shams}) == 1 + len(shams), "each is another one, and none is what it is a sham of"
+        first = [intervention.sham(card, number) for number in NUMBERS][: len(shams)]
+        assert first == shams, "where there are no more, there are none later on"
+        for sham in shams:
+            form = experiment_form("interventions", sham, model)
+            assert Experiment.from_json(Experiment.read(form).to_json()).intervention == sham
+
+
+@every_intervention
+def test_there_are_shams_unless_it_is_one_or_has_none(variant: type[Intervention]) -> None:
+    known = [shams_of(each, model.card()) for each, model in specimens(variant)]
+    assert any(known) == (variant.name not in WITHOUT_SHAMS and not variant.name.startswith("random-"))
+
+
+@every_intervention
+def test_a_sham_has_as_many_parts_and_none_of_the_same(variant: type[Intervention]) -> None:
+    for intervention, model in specimens(variant):
+        chosen = parts_of(intervention)
+        for sham in shams_of(intervention, model.card()):
+            others = parts_of(sham)
+            assert {of: len(parts) for of, parts in others.items()} == {of: len(parts) for of, parts in chosen.items()}
+            assert not any(others[of] & chosen[of] for of in chosen)
+            if chosen:
+                told = {dial.name for dial in dials_of(variant) if not dial.several}
+                assert sham.model_dump(include=told) == intervention.model_dump(include=told)
+
+
+@every_intervention
+def test_a_sham_acts_at_the_same_place_and_changes_it_as_much(variant: type[Intervention]) -> None:
+    """Where a direction is added or taken out. Parts lie elsewhere, and what they put out is not equally large."""
+    for intervention, model in specimens(variant):
+        shams = shams_of(intervention, model.card())
+        if parts_of(intervention) or not shams:
+            continue
+        network, data = loaded(model), some_data(model, ITEMS)
+        reference = LazyReference(network, degraded(model), data)
+        ((site, edit),) = intervention.edits(reference).items()
+        state = examples_of(data, network.device)
+        activation = reference.run(state, [site], "degraded")[site]
+        changed = changes(edit, activation, state)
+        directions = []
+        for sham in shams:
+            ((there, other),) = sham.edits(reference).items()
+            assert there == site
+            change = changes(other, activation, state)
+            if variant.name in PROJECTIONS:
+                assert torch.linalg.matrix_rank(change, rtol=1e-3) == torch.linalg.matrix_rank(changed, rtol=1e-3) == 1
+            else:
+                torch.testing.assert_close(change.norm(dim=1), changed.norm(dim=1), rtol=1e-3, atol=1e-4)
+            directions.append(change)
+        assert all(changed.any() != torch.equal(one, other) for one, other in pairwise([changed, *directions]))

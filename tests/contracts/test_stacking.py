@@ -34,7 +34,7 @@ SLOT = 5e-5
 """By how much they may move a single loss."""
 
 SETTINGS = ((0.0, 0), (0.2, 1))
-FITTED = ("optimised-direction",)
+FITTED = ("optimised-direction", "random-optimised")
 """Interventions for which there is no stack."""
 
 
