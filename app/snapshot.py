@@ -32,9 +32,11 @@ def announced(experiment: Experiment) -> Snapshot:
                 "intervention": experiment.intervention.describe(),
                 "effect": experiment.behaviour.effect,
                 "degrader": degrader.name,
+                "shams": [sham.describe() for sham in experiment.controls],
             },
             "reference": {**unknown, "retention_min": experiment.retention_min, "alpha": experiment.level},
             "verdict": {**with_network(experiment, PENDING)._asdict(), "regime": None},
+            "band": [],
             "examples": [],
             "rows": [None] * len(strengths),
         }

@@ -108,9 +108,11 @@ def _sampling(panel: Panel, form: dict[str, Any], card: Card, begin: Mapping[str
     """What an experiment has beside its variants; returns the place for a remark on the number of items."""
     with st.container():  # for the same reason as a variant's parameters
         if random:
-            form["draws"] = panel.dial(dial_of(Experiment, "draws"), "draws", card, begin)
+            for name in ("draws", "doublings"):
+                form[name] = panel.dial(dial_of(Experiment, name), name, card, begin)
     form["items"] = panel.dial(dial_of(Experiment, "items"), "items", card, begin)
     remark = st.container()
+    form["shams"] = panel.dial(dial_of(Experiment, "shams"), "shams", card, begin)
     form["seed"] = panel.dial(dial_of(Experiment, "seed"), "seed", card, begin)
     form["margin"] = panel.optional_number(
         "Margin ε (nats)",

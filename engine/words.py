@@ -75,7 +75,9 @@ def _answer(experiment: Experiment, analysis: Analysis, finished: bool) -> Answe
     headline = _headline(name, subject, experiment, analysis)
     if not verdict.regime:
         return Answer(name, TONES[name], headline, _why(name, experiment, rows))
-    detail = _at_regime(experiment, analysis) + _elsewhere(experiment, analysis) + _confirmed(experiment, analysis)
+    detail = "".join(
+        part(experiment, analysis) for part in (_at_regime, _beside_shams, _elsewhere, _confirmed, _at_once)
+    )
     if analysis.confirmed is False:
         return Answer(name, "unresolved", f"{headline} This is not confirmed.", detail)
     return Answer(name, TONES[name], headline, detail)
@@ -126,16 +128,32 @@ def _span(experiment: Experiment, first: Row, last: Row) -> str:
     return f"at {start}" if first is last else f"from {start} to {place(experiment, last.strength)}"
 
 
+def _best(analysis: Analysis) -> Row:
+    """The degraded strength of the regime that would be clean at the smallest margin."""
+    assert analysis.verdict.regime is not None
+    first, last = analysis.verdict.regime
+    return min(analysis.rows[max(first, 1) : last + 1], key=lambda row: row.frontier)
+
+
 def _at_regime(experiment: Experiment, analysis: Analysis) -> str:
-    rows, regime = analysis.rows, analysis.verdict.regime
-    assert regime is not None
-    best = min(rows[max(regime[0], 1) : regime[1] + 1], key=lambda row: row.frontier)
+    rows, best = analysis.rows, _best(analysis)
     level = f"{100 * (1 - 2 * experiment.level):g} %"
     return (
         f"At {place(experiment, best.strength)} it changes the loss by {_signed(best.loss_delta)} nats "
         f"({level} interval {_signed(best.loss_delta_low)} to {_signed(best.loss_delta_high)}; "
         f"{_signed(rows[0].loss_delta)} undegraded) and keeps {100 * best.retention:.0f} % of its effect."
     )
+
+
+def _beside_shams(experiment: Experiment, analysis: Analysis) -> str:
+    """How its shams do there; that the effect exceeds theirs is part of being clean."""
+    shams = _best(analysis).shams
+    if not shams:
+        return " No shams were run."
+    clean = sum(sham.state == "clean" for sham in shams)
+    which = "its sham" if len(shams) == 1 else f"each of its {len(shams)} shams"
+    found = f"{clean or 'none'} of them {'is' if clean < 2 else 'are'} clean there"
+    return f" Its effect there exceeds that of {which}; {found}."
 
 
 def _elsewhere(experiment: Experiment, analysis: Analysis) -> str:
@@ -169,6 +187,18 @@ def _confirmed(experiment: Experiment, analysis: Analysis) -> str:
     if looked.row.state == "clean":
         return f" {_sentence(chosen)} is clean on the other half, but lies outside of this regime."
     return f" {_sentence(chosen)} is {looked.row.state} on the other half."
+
+
+def _at_once(experiment: Experiment, analysis: Analysis) -> str:
+    """Whether it holds for a band that covers all strengths at once, which looking for the best one calls for."""
+    if analysis.simultaneous is None:
+        return ""
+    if analysis.simultaneous:
+        return " A band over the whole curve is within the margin there, too."
+    return (
+        f" A band over all {len(analysis.rows)} strengths at once is nowhere within the margin: the best of so many may"
+        " look clean by chance."
+    )
 
 
 def _signed(nats: float) -> str:

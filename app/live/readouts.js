@@ -124,6 +124,7 @@ function tileTexts(snapshot, reading) {
   const reference = snapshot?.reference ?? {};
   const about = (text) => (reading && !reading.exact && text !== "–" ? `≈ ${text}` : text);
   const spread = (field, decimals) => spreadOf(reading, field, decimals, reference.alpha);
+  const ends = (field, format) => endsOf(reading, field, format, reference.alpha);
   const { degraded_loss: loss, chance, loss_delta: delta, margin, retention_min: least } = reference;
   const noEffect = reading?.exact && row.retention == null;
   return {
@@ -145,9 +146,13 @@ function tileTexts(snapshot, reading) {
     retention: {
       value: about(percent(row.retention)),
       note: noEffect ? "no effect to retain" : least == null ? "" : `at least ${percent(least)} asked`,
-      ...(row.retention == null ? {} : shareSpread(reading, reference.alpha)),
+      ...ends("retention", (share) => number(100 * share, 0)),
     },
-    selectivity_gain: { value: about(times(row.selectivity_gain)), note: "cleaner than undegraded" },
+    selectivity_gain: {
+      value: about(times(row.selectivity_gain)),
+      note: "cleaner than undegraded",
+      ...ends("selectivity_gain", (gain) => number(gain, 1)),
+    },
   };
 }
 
@@ -170,13 +175,14 @@ function spreadOf(reading, field, decimals, alpha) {
   return half == null ? unknownSpread(row) : { spread: `± ${number(half, decimals)}`, title: basis(row, alpha) };
 }
 
-/** The interval of a share, which is not symmetric. */
-function shareSpread(reading, alpha) {
-  const { row, exact } = reading;
-  if (!exact) return {};
-  const { retention_low: low, retention_high: high } = row;
-  if (low == null || high == null) return unknownSpread(row);
-  return { spread: `${number(100 * low, 0)} to ${number(100 * high, 0)}`, title: basis(row, alpha) };
+/** The interval of a ratio, which is not symmetric and may have no upper end. */
+function endsOf(reading, field, format, alpha) {
+  const { row, exact } = reading ?? {};
+  if (!exact || row[field] == null) return {};
+  const [low, high] = [row[`${field}_low`], row[`${field}_high`]];
+  if (low == null) return unknownSpread(row);
+  const spread = high == null ? `${format(low)} or more` : `${format(low)} to ${format(high)}`;
+  return { spread, title: basis(row, alpha) };
 }
 
 function unknownSpread(row) {

@@ -4,6 +4,7 @@ import { SYMBOLS, axis, band, frames, hoverText, layout, note, plain, ticks, tit
 import { number, percent, signed } from "./format.js";
 import * as ranges from "./ranges.js";
 import { clearNote } from "./notes.js";
+import { bandLines, shamLines } from "./sham-lines.js";
 import { measured } from "./snapshot.js";
 import { faded } from "./theme.js";
 
@@ -26,6 +27,7 @@ export function sweepFigure(snapshot, palette, { width, height, span }) {
   const margin = { l: width < NARROW ? 50 : 62, r: 8, t: TOP, b: BOTTOM, pad: 0 };
   const rows = snapshot ? measured(snapshot) : [];
   const panels = [lossDelta, retention, degradedLoss].map((make) => make(snapshot?.reference ?? {}, rows, palette));
+  const names = snapshot?.text.shams ?? [];
   const whole = wholeSpan(snapshot);
   const [from, to] = span ?? whole;
   const across = { xref: "x", x0: whole[0], x1: whole[1] };
@@ -33,7 +35,10 @@ export function sweepFigure(snapshot, palette, { width, height, span }) {
   const axes = Object.fromEntries(panels.map((panel) => [panel.id.replace("y", "yaxis"), valueAxis(panel, palette)]));
   const inside = [width - margin.l - margin.r, height - TOP - BOTTOM];
   return {
-    data: panels.flatMap((panel) => traces(panel, rows, palette)),
+    data: panels.flatMap((panel) => [
+      ...beside(panel, snapshot, rows, names, palette),
+      ...traces(panel, rows, palette),
+    ]),
     layout: layout(palette, {
       margin,
       uirevision: snapshot?.key ?? "",
@@ -70,14 +75,15 @@ function lossDelta(reference, rows, palette) {
   const field = "loss_delta";
   const anchors = margin == null ? [0, 0.1] : [-margin, margin, reference.loss_delta ?? 0];
   const range = panelRange(rows, field, anchors, ranges.lossDeltaLimits(column(rows, field), reference));
-  const panel = { id: "y", field, colour, format: signed, title: "loss delta (nats)", domain: [0.68, 1], range };
+  const sham = ({ loss_delta: cost }) => cost;
+  const panel = { id: "y", field, colour, format: signed, title: "loss delta (nats)", domain: [0.68, 1], range, sham };
   const zero = line("y", 0, palette.axis, "solid");
   if (margin == null) return { ...panel, shapes: [zero] };
   const equivalent = { type: "rect", yref: "y", y0: -margin, y1: margin, layer: "below" };
   return {
     ...panel,
     shapes: [{ ...equivalent, fillcolor: faded(colour, 0.09), line: { width: 0 } }, zero],
-    note: `margin ±${number(margin, 3)}`,
+    note: withShams(`margin ±${number(margin, 3)}`, rows),
     noteAt: [{ y: -margin, yanchor: "bottom" }, { y: margin, yanchor: "top" }],
   };
 }
@@ -98,6 +104,8 @@ function retention(reference, rows, palette) {
     tickformat: ".0%",
     range,
     shapes: known ? [line("y2", least, colour, "dash")] : [],
+    // of the intervention's own effect undegraded, so that the two can be compared
+    sham: ({ effect }) => (effect == null || !reference.effect ? null : effect / reference.effect),
     ...(known && { note: `${percent(least)} of the effect`, noteAt: eitherSide(least) }),
   };
 }
@@ -140,6 +148,18 @@ function panelNote({ id, field, domain, range: [low, high], note: text, noteAt }
 /** Above a line, or below it. */
 function eitherSide(y) {
   return [{ y, yanchor: "bottom" }, { y, yanchor: "top" }];
+}
+
+/** What lies behind a panel's curve: its shams, and the band of the whole curve. */
+function beside({ id, field, sham, format }, snapshot, rows, names, palette) {
+  const shams = sham ? shamLines(rows, sham, { names, colour: palette.muted, format }) : [];
+  const band = field === "loss_delta" ? bandLines(snapshot?.band, palette.lossDelta) : [];
+  return [...shams, ...band].map((trace) => ({ ...trace, xaxis: "x", yaxis: id }));
+}
+
+/** What a panel's note adds where shams are drawn. */
+function withShams(note, rows) {
+  return rows.some((row) => row.shams?.length) ? `${note} · thin lines: shams` : note;
 }
 
 /** A panel's interval band, its curve, frames, and arrows at the edge for the points that lie beyond it. */

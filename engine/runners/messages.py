@@ -44,6 +44,7 @@ def progress(sweep: Sweep) -> Message:
                 "alpha": sweep.criteria.alpha,
             },
             "verdict": {**said._asdict(), "regime": regime},
+            "band": [(each.low, each.high) for each in analysis.band],
         }
     )
 
