@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -22,6 +22,7 @@ from engine.degraders.base import Degraded, Setting
 from engine.dials import Variant, dials_of
 from engine.lab import Lab
 from engine.measure import EXAMPLES, Losses
+from engine.models.base import Progress
 from engine.regime import Analysis, Criteria, Point, Row, confirm, margin_of, row, verdict
 from engine.spec import Experiment
 from engine.store import key_of
@@ -292,6 +293,18 @@ class Sweep:
         for index in sorted(changed):
             self._rows[index] = row(self.point(index), self.point(ORIGIN.index), self.criteria, self.margin)
         return changed
+
+
+def run_all(sweeps: Sequence[Sweep], progress: Progress) -> None:
+    """Does sweeps one after the other, and tells of the points done and those of all of them."""
+    total, before = sum(sweep.total for sweep in sweeps), 0
+    for sweep in sweeps:
+        sweep.recall()
+        progress(before + sweep.done, total)
+        while not sweep.finished:
+            sweep.step()
+            progress(before + sweep.done, total)
+        before += sweep.total
 
 
 def coarse_to_fine(count: int) -> list[int]:
