@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,9 +59,9 @@ def _compare(arguments: argparse.Namespace) -> None:
         frame = (_dials if arguments.dials else _interventions)(arguments, experiment, lab)
     write_table(arguments.out, frame, {"experiment": experiment.to_json()})
     _print(ranked(frame))
-    names = ["dial"] if arguments.dials else ["intervention"]
-    for note in dict.fromkeys(f"{row[names[0]]}: {row['note']}" for _, row in frame.iterrows() if row["note"]):
-        print(note)
+    name = frame.columns[0]
+    for line in dict.fromkeys(f"{row[name]}: {row['note']}" for row in frame.to_dict("records") if row["note"]):
+        print(line)
     print(f"Measured on {lab.where}.")
 
 
@@ -99,20 +100,20 @@ def _print(table: pd.DataFrame) -> None:
     """A ranking, in columns as wide as what is in them."""
     name = str(table.columns[0])
     head = [name, *(["standing"] if "standing" in table else []), "verdict", "smallest ε, nats", "gain", "clean"]
-    lines = [head, *(_cells(row, head) for _, row in table.iterrows())]
+    lines = [head, *(_cells(row, head) for row in table.to_dict("records"))]
     widths = [max(len(line[place]) for line in lines) for place in range(len(head))]
     for line in lines:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _cells(row: pd.Series, head: list[str]) -> list[str]:
+def _cells(row: Mapping[Hashable, Any], head: list[str]) -> list[str]:
     import pandas as pd
 
-    unsure = " (not confirmed)" if row["confirmed"] is False else ""
+    unsure = "" if pd.isna(row["confirmed"]) or row["confirmed"] else ", not confirmed"
     verdict = "no loss within reach" if pd.isna(row["verdict"]) else f"{row['verdict']}{unsure}"
     frontier = f"{row['frontier']:.3f} at {row['label']}" if math.isfinite(row["frontier"]) else "–"
     gain = f"{row['selectivity_gain']:.2f}" if math.isfinite(row["selectivity_gain"]) else "–"
     clean = "–"
-    if not pd.isna(row["regime"]) and row["regime"]:
+    if not pd.isna(row["regime"]):
         clean = f"{row['regime']} (degraded loss {row['regime_loss_low']:.3f} to {row['regime_loss_high']:.3f})"
     return [*(str(row[each]) for each in head[: head.index("verdict")]), verdict, frontier, gain, clean]

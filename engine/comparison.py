@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
 from engine.regime import Verdict
@@ -79,23 +78,30 @@ def ranked(frame: pd.DataFrame) -> pd.DataFrame:
     name = str(frame.columns[0])
     about = [each for each in ("standing", "coefficient") if each in frame]
     lines = []
-    for _, rows in frame.groupby(name, sort=False):
-        able = rows.loc[(rows["strength"] > 0) & np.isfinite(rows["frontier"])]
-        line = {each: rows[each].iloc[0] for each in (name, *about, *CURVE)}
-        line |= {"frontier": math.inf if rows["strength"].notna().any() else math.nan}
-        if len(able):
-            best = able.loc[able["frontier"].idxmin()]
+    for _, group in frame.groupby(name, sort=False):
+        rows = group.to_dict("records")
+        line = {each: rows[0][each] for each in (name, *about, *CURVE)}
+        measured = any(math.isfinite(row["strength"]) for row in rows)
+        line["frontier"] = math.inf if measured else math.nan
+        able = [row for row in rows if row["strength"] > 0 and math.isfinite(row["frontier"])]
+        if able:
+            best = min(able, key=lambda row: row["frontier"])
             line |= {"frontier": best["frontier"], "label": best["label"]}
-            line |= {"selectivity_gain": able["selectivity_gain"].max()}
+            line["selectivity_gain"] = max((row["selectivity_gain"] for row in able), key=_known)
         lines.append(line)
     columns = pd.Index([name, *about, *CURVE, "frontier", "label", "selectivity_gain"])
     table = pd.DataFrame(lines, columns=columns).sort_values(["frontier", "selectivity_gain"], ascending=[True, False])
-    return table.reset_index(drop=True)
+    return table.reset_index(drop=True).astype({each: kind for each, kind in TYPES.items() if each in columns})
+
+
+def _known(number: float) -> float:
+    """A number to sort by, one that is not known below all others."""
+    return -math.inf if math.isnan(number) else number
 
 
 def _regime(experiment: Experiment, verdict: Verdict) -> dict[str, Any]:
     if verdict.strengths is None or verdict.losses is None:
-        return {"regime": ""}
+        return {}
     ends = dict.fromkeys(place(experiment, strength) for strength in verdict.strengths)
     low, high = verdict.losses
     return {"regime": " to ".join(ends), "regime_loss_low": low, "regime_loss_high": high}

@@ -83,13 +83,15 @@ def _calibrated(
 ) -> tuple[tuple[Calibration, ...], int]:
     """Where a dial gives the losses, and how many points it took to find out; those done before count in progress."""
     points = 0
+    # the loss is matched on the draws that are compared; where networks are sampled, which takes long, on a few of them
+    draws = None if experiment.degrader.together else experiment.draws
 
     def told(done: int, total: int) -> None:
         nonlocal points
         points = total
         progress(before + done, before + total)
 
-    return calibrate(experiment, lab, wanted, progress=told), points
+    return calibrate(experiment, lab, wanted, draws, told), points
 
 
 def _sweep(experiment: Experiment, found: tuple[Calibration, ...], lab: Lab) -> Sweep | None:

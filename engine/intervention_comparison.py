@@ -103,7 +103,7 @@ def _check(compared: Sequence[Contender]) -> None:
     twice = next((title for title in titles if titles.count(title) > 1), None)
     if twice is not None:
         raise InputError(
-            f"interventions that are compared must have different titles, got '{twice}' twice; rename one."
+            f"interventions that are compared must differ in their titles, got '{twice}' twice; rename one."
         )
     first = compared[0].experiment
     for each in compared:
