@@ -7,7 +7,7 @@ with the strength, so a loss may be reached several times, or never.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -151,24 +151,37 @@ def on_losses(
         InputError: the dial reaches none of the losses.
     """
     calibrations = calibrate(experiment, lab, sorted(set(wanted)), draws, progress)
-    taken: dict[float, str] = {}
-    left_out = []
+    strengths, left_out = strengths_of(calibrations)
+    if not strengths:
+        why = next(iter(left_out.values()), "none was given.")
+        raise InputError(f"one loss at least must be within reach of {experiment.degrader.name}: {why}")
+    return OnLosses(at_strengths(experiment, strengths.values()), calibrations, tuple(left_out.values()))
+
+
+def strengths_of(calibrations: Sequence[Calibration]) -> tuple[dict[float, float], dict[float, str]]:
+    """Of each wanted loss the strength that stands for it, at the first crossing; of those that have none, a sentence
+    that says why.
+    """
+    taken: dict[float, float] = {}
+    left_out: dict[float, str] = {}
     for each in calibrations:
         strength = each.crossings[0].nearest.strength if each.crossings else math.nan
         if not each.crossings:
-            left_out.append(each.sentence)
+            left_out[each.wanted] = each.sentence
         elif strength == 0:
-            left_out.append(f"{nats(each.wanted)} nats is the loss of the undegraded network.")
-        elif strength in taken:
+            left_out[each.wanted] = f"{nats(each.wanted)} nats is the loss of the undegraded network."
+        elif strength in taken.values():
             label = each.crossings[0].nearest.label
-            left_out.append(f"{nats(each.wanted)} nats are nearest at {label}, as {taken[strength]} are.")
+            first = next(wanted for wanted, other in taken.items() if other == strength)
+            left_out[each.wanted] = f"{nats(each.wanted)} nats are nearest at {label}, as {nats(first)} are."
         else:
-            taken[strength] = nats(each.wanted)
-    if not taken:
-        why = left_out[0] if left_out else "none was given."
-        raise InputError(f"one loss at least must be within reach of {experiment.degrader.name}: {why}")
-    form = experiment.model_dump(mode="json") | {"strengths": list(taken)}
-    return OnLosses(Experiment.read(form), calibrations, tuple(left_out))
+            taken[each.wanted] = strength
+    return taken, left_out
+
+
+def at_strengths(experiment: Experiment, strengths: Iterable[float]) -> Experiment:
+    """The experiment at other strengths."""
+    return Experiment.read(experiment.model_dump(mode="json") | {"strengths": list(strengths)})
 
 
 def spaced_losses(experiment: Experiment, lab: Lab, count: int, end: float | None = None) -> tuple[float, ...]:

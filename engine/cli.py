@@ -1,4 +1,6 @@
-"""The command line: `regimescope sweep | redose | calibrate | map | verdict | list | train | card | handles | app`."""
+"""The command line: `regimescope sweep | redose | calibrate | map | compare | verdict | list | train | card | handles |
+app`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from tqdm import tqdm
 
-from engine import device, dial_commands, discovery, model_commands, words
+from engine import compare_commands, device, dial_commands, discovery, model_commands, words
 from engine.dials import Dial, InputError, dials_of
 from engine.discovery import Kind
 from engine.regime import Analysis
@@ -78,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.set_defaults(run=_list)
 
     dial_commands.add_commands(commands)
+    compare_commands.add_commands(commands)
     model_commands.add_commands(commands)
 
     app = commands.add_parser("app", help="open the dashboard")

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
-from engine import discovery
-from engine.device import add_option
+from engine.commands import add_lab, check_out, opened_lab, progress_bar
 from engine.dials import InputError
-from engine.models.base import Progress
 from engine.sources import add_source, experiment_of
 from engine.spec import Experiment
 
 if TYPE_CHECKING:
     from engine.calibrate import Calibration, Crossing
-    from engine.lab import Lab
 
 
 def add_commands(commands: Any) -> None:
@@ -32,8 +25,7 @@ def add_commands(commands: Any) -> None:
     calibrate.add_argument("--all-dials", action="store_true", help="of every degrader that the model can have")
     calibrate.add_argument("--draws", type=int, metavar="N", help="draws at each strength; default: at most 4")
     calibrate.add_argument("--out", type=Path, metavar="SPEC2.json", help="write the experiment on these losses")
-    calibrate.add_argument("--cache", type=Path, metavar="FOLDER", help="where measurements are kept")
-    add_option(calibrate)
+    add_lab(calibrate)
     calibrate.set_defaults(run=_calibrate, resumes=True)
 
     phases = commands.add_parser("map", help="two dials of a composition at once, a sweep for each strength of one")
@@ -41,8 +33,7 @@ def add_commands(commands: Any) -> None:
     phases.add_argument("--part", type=int, required=True, metavar="N", help="the part that is the outer dial, from 0")
     phases.add_argument("--strengths", required=True, metavar="S,S,…", help="of the outer dial; 0: without it")
     phases.add_argument("--out", type=Path, required=True, metavar="MAP.parquet", help="where the map goes; or MAP.csv")
-    phases.add_argument("--cache", type=Path, metavar="FOLDER", help="where measurements are kept")
-    add_option(phases)
+    add_lab(phases)
     phases.set_defaults(run=_map, resumes=True)
 
 
@@ -50,14 +41,15 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     experiment = experiment_of(arguments)
     out: Path | None = arguments.out
     if out is not None:
-        _check_out(out)
+        check_out(out)
 
     from engine import calibrate  # torch is slow to import: not before the input is known to be good
+    from engine.dial_comparison import on_every_dial
 
-    with _lab(arguments) as lab:
+    with opened_lab(arguments) as lab:
         wanted = arguments.loss or calibrate.spaced_losses(experiment, lab, arguments.count)
-        for asked in _dials(experiment) if arguments.all_dials else (experiment,):
-            with _bar(asked.degrader.name) as progress:
+        for asked in on_every_dial(experiment) if arguments.all_dials else (experiment,):
+            with progress_bar(asked.degrader.name) as progress:
                 found = calibrate.calibrate(asked, lab, wanted, arguments.draws, progress)
             _print(asked, found)
         if out is not None:
@@ -70,29 +62,18 @@ def _calibrate(arguments: argparse.Namespace) -> None:
 
 def _map(arguments: argparse.Namespace) -> None:
     experiment, strengths = experiment_of(arguments), _numbers(arguments.strengths)
-    _check_out(arguments.out)
+    check_out(arguments.out)
 
     from engine import phase_map
 
     phase_map.sweeps_of(experiment, arguments.part, strengths)
-    with _lab(arguments) as lab, _bar("map") as progress:
+    with opened_lab(arguments) as lab, progress_bar("map") as progress:
         frame = phase_map.phase_map(experiment, lab, arguments.part, strengths, progress)
     phase_map.write(arguments.out, frame, experiment, arguments.part)
     print(f"verdict of {experiment.degrader.axis(experiment.card).name}, by strength of part {arguments.part}")
     for label, verdict in dict(zip(frame["outer_label"], frame["verdict"], strict=True)).items():
         print(f"  {label:<9} {verdict}")
     print(f"Measured on {lab.where}.")
-
-
-def _dials(experiment: Experiment) -> Iterator[Experiment]:
-    """The experiment on every dial that its model can have, its own as it is given, the others as they usually are."""
-    form = experiment.model_dump(mode="json")
-    for name, degrader in discovery.find("degraders").items():
-        if name == experiment.degrader.name:
-            yield experiment
-        elif degrader.is_compatible(experiment.card):
-            usual = experiment.card.usual(degrader).to_json()
-            yield Experiment.read(form | {"degrader": usual, "strengths": None})
 
 
 def _print(experiment: Experiment, found: tuple[Calibration, ...]) -> None:
@@ -120,33 +101,8 @@ def _numbers(text: str) -> list[float]:
         raise InputError(f"--strengths must be numbers with commas between them, got '{text}'; correct it.") from error
 
 
-def _check_out(path: Path) -> None:
-    if path.is_dir() or not path.parent.is_dir():
-        raise InputError(f"--out must be a file in a folder that exists, got {path}; make the folder first.")
-
-
 def _write(path: Path, experiment: Experiment) -> None:
     try:
         path.write_text(experiment.to_json() + "\n")
     except OSError as error:
         raise InputError(f"--out must be a file that can be written, got {path} ({error.strerror}).") from error
-
-
-def _lab(arguments: argparse.Namespace) -> Lab:
-    from engine.lab import Lab, keep_freed_memory
-    from engine.store import Store, default_folder
-
-    keep_freed_memory()
-    return Lab(Store(arguments.cache or default_folder()), device=arguments.device)
-
-
-@contextmanager
-def _bar(title: str) -> Iterator[Progress]:
-    """Shows progress in points, of a total that may grow."""
-    with tqdm(unit="point", disable=None, desc=title) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield progress

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from engine import report
 from engine.degraders.base import Degrader
@@ -22,7 +20,7 @@ from engine.dials import InputError
 from engine.lab import Lab
 from engine.models.base import Progress
 from engine.spec import Experiment
-from engine.sweep import Sweep
+from engine.sweep import Sweep, run_all
 
 OUTER: Final = ("outer_strength", "outer_label", "inner_strength", "inner_label", "verdict")
 """Columns of a map before those of a sweep's result (`report.COLUMNS`); the verdict is that of the whole sweep."""
@@ -67,14 +65,9 @@ def phase_map(
     """
     outer = _outer(experiment, part)
     sweeps = {strength: Sweep(asked, lab) for strength, asked in sweeps_of(experiment, part, strengths).items()}
-    total, before, tables = sum(sweep.total for sweep in sweeps.values()), 0, []
+    run_all(list(sweeps.values()), progress)
+    tables = []
     for strength, sweep in sweeps.items():
-        sweep.recall()
-        progress(before + sweep.done, total)
-        while not sweep.finished:
-            sweep.step()
-            progress(before + sweep.done, total)
-        before += sweep.total
         table = _table(sweep)
         table.insert(0, OUTER[0], strength)
         table.insert(1, OUTER[1], outer.label(strength, experiment.card))
@@ -89,15 +82,7 @@ def write(path: Path, frame: pd.DataFrame, experiment: Experiment, part: int) ->
     Raises:
         InputError: the file can't be written.
     """
-    try:
-        if path.suffix == ".csv":
-            frame.to_csv(path, index=False)
-            return
-        content = pa.Table.from_pandas(frame, preserve_index=False)
-        metadata = {b"experiment": experiment.to_json().encode(), b"part": str(part).encode()}
-        pq.write_table(content.replace_schema_metadata({**(content.schema.metadata or {}), **metadata}), path)
-    except OSError as error:
-        raise InputError(f"--out must be a file that can be written, got {path} ({error}); choose another.") from error
+    report.write_table(path, frame, {"experiment": experiment.to_json(), "part": str(part)})
 
 
 def _table(sweep: Sweep) -> pd.DataFrame:

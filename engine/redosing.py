@@ -56,14 +56,29 @@ def target_of(experiment: Experiment, lab: Lab) -> float:
     Raises:
         InputError: the intervention has no dose, or no effect.
     """
-    row = _row(experiment, lab, 0.0, _coefficient(experiment))
+    _coefficient(experiment)
+    return undegraded_effect(experiment, lab)
+
+
+def undegraded_effect(experiment: Experiment, lab: Lab) -> float:
+    """The same of an intervention that need not have a dose: others are brought to it.
+
+    Raises:
+        InputError: the intervention has no effect.
+    """
+    row = Sweep(experiment.model_copy(update={"strengths": (0.0,)}), lab).run().rows[0]
     if not (row.effect_low > 0 or row.effect_high < 0):
         raise InputError(
             f"{experiment.intervention.name} must have an effect to be re-dosed to, got {row.effect:g} ("
-            f"{row.effect_low:g} to {row.effect_high:g}) on the undegraded network; give another intervention or "
-            "--effect."
+            f"{row.effect_low:g} to {row.effect_high:g}) on the undegraded network; give another intervention or, to "
+            "`regimescope redose`, --effect."
         )
     return row.effect
+
+
+def has_dose(experiment: Experiment) -> bool:
+    """Whether the intervention has a coefficient."""
+    return _dial(experiment) is not None
 
 
 def redose(experiment: Experiment, lab: Lab, target: float) -> Iterator[Dose]:

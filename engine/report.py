@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -78,13 +79,23 @@ def write(path: Path, frame: pd.DataFrame, experiment: Experiment, analysis: Ana
         "rows": [asdict(row) for row in analysis.rows],
         "confirmation": looked and {"index": looked.index, "row": looked.row and asdict(looked.row)},
     }
-    content = pa.Table.from_pandas(frame, preserve_index=False)
     # Python's JSON has NaN and Infinity, and so has what is read back
     metadata = {b"experiment": experiment.to_json().encode(), METADATA: json.dumps(extra).encode()}
-    try:
-        pq.write_table(content.replace_schema_metadata({**(content.schema.metadata or {}), **metadata}), path)
-    except OSError as error:
-        raise InputError(f"--out must be a file that can be written, got {path} ({error}); choose another.") from error
+    with _writing(path):
+        _write_parquet(path, frame, metadata)
+
+
+def write_table(path: Path, frame: pd.DataFrame, metadata: Mapping[str, str]) -> None:
+    """Writes any table as Parquet with this metadata; as CSV, without it, if the name ends so.
+
+    Raises:
+        InputError: the file can't be written.
+    """
+    with _writing(path):
+        if path.suffix == ".csv":
+            frame.to_csv(path, index=False)
+        else:
+            _write_parquet(path, frame, {name.encode(): text.encode() for name, text in metadata.items()})
 
 
 def read(path: Path) -> tuple[Analysis, dict[str, Any]]:
@@ -113,6 +124,19 @@ def read(path: Path) -> tuple[Analysis, dict[str, Any]]:
         raise InputError(
             f"A result must be written by `regimescope sweep`, got {path}, which is not; choose another file."
         ) from error
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"--out must be a file that can be written, got {path} ({error}); choose another.") from error
+
+
+def _write_parquet(path: Path, frame: pd.DataFrame, metadata: Mapping[bytes, bytes]) -> None:
+    content = pa.Table.from_pandas(frame, preserve_index=False)
+    pq.write_table(content.replace_schema_metadata({**(content.schema.metadata or {}), **metadata}), path)
 
 
 def _row(form: Mapping[str, Any]) -> Row:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -23,6 +23,7 @@ from engine.interventions.base import Intervention
 from engine.lab import Lab
 from engine.looks import undecided
 from engine.measure import Losses
+from engine.models.base import Progress
 from engine.regime import Analysis, Criteria, Point, Row, band, confirm, margin_of, row, verdict
 from engine.shams import beside
 from engine.spec import Experiment
@@ -333,6 +334,21 @@ class Sweep:
             (self._point(index, number, shams=True), self._point(ORIGIN.index, number, shams=True))
             for number in range(1, 1 + len(self._shams))
         ]
+
+
+def run_all(sweeps: Sequence[Sweep], progress: Progress) -> None:
+    """Does sweeps one after the other, and tells of the points done and those of all of them."""
+    for sweep in sweeps:
+        sweep.recall()
+        while not sweep.finished:
+            progress(*_points(sweeps))
+            sweep.step()
+        progress(*_points(sweeps))
+
+
+def _points(sweeps: Sequence[Sweep]) -> tuple[int, int]:
+    """Points done, and in all as far as is known."""
+    return sum(sweep.done for sweep in sweeps), sum(sweep.total for sweep in sweeps)
 
 
 def coarse_to_fine(count: int) -> list[int]:

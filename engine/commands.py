@@ -1,0 +1,55 @@
+"""What the commands that measure share: the lab, the bar that shows progress, and a look at where a file is to go."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from engine.device import add_option
+from engine.dials import InputError
+from engine.models.base import Progress
+
+if TYPE_CHECKING:
+    from engine.lab import Lab
+
+
+def add_lab(command: argparse.ArgumentParser) -> None:
+    """Adds the options that say where to measure and where measurements are kept."""
+    command.add_argument("--cache", type=Path, metavar="FOLDER", help="where measurements are kept")
+    add_option(command)
+
+
+def opened_lab(arguments: argparse.Namespace) -> Lab:
+    """The lab that these options name."""
+    from engine.lab import Lab, keep_freed_memory  # torch is slow to import: not before the input is known to be good
+    from engine.store import Store, default_folder
+
+    keep_freed_memory()
+    return Lab(Store(arguments.cache or default_folder()), device=arguments.device)
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Progress]:
+    """Shows progress in points, of a total that may grow."""
+    with tqdm(unit="point", disable=None, desc=title) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress
+
+
+def check_out(path: Path) -> None:
+    """Refuses a file that has no folder to lie in.
+
+    Raises:
+        InputError: it is a folder, or its own does not exist.
+    """
+    if path.is_dir() or not path.parent.is_dir():
+        raise InputError(f"--out must be a file in a folder that exists, got {path}; make the folder first.")
