@@ -66,7 +66,7 @@ def undegraded_effect(experiment: Experiment, lab: Lab) -> float:
     Raises:
         InputError: the intervention has no effect.
     """
-    row = Sweep(experiment.model_copy(update={"strengths": (0.0,)}), lab).run().rows[0]
+    row = Sweep(experiment.model_copy(update={"strengths": (0.0,), "shams": 0}), lab).run().rows[0]
     if not (row.effect_low > 0 or row.effect_high < 0):
         raise InputError(
             f"{experiment.intervention.name} must have an effect to be re-dosed to, got {row.effect:g} ("
@@ -176,7 +176,7 @@ def _row(experiment: Experiment, lab: Lab, strength: float, coefficient: float) 
     """What is measured at one strength with one dose."""
     intervention = experiment.intervention.model_copy(update={DIAL: coefficient})
     strengths = tuple(sorted({0.0, strength}))
-    asked = experiment.model_copy(update={"intervention": intervention, "strengths": strengths})
+    asked = experiment.model_copy(update={"intervention": intervention, "strengths": strengths, "shams": 0})
     return Sweep(asked, lab).run().rows[-1]
 
 

@@ -85,7 +85,7 @@ def _table(lab: Lab, bases: Sequence[Form], interventions: Mapping[str, Form]) -
 
 
 def _rows(lab: Lab, base: Form, intervention: Form) -> tuple[Row, ...]:
-    return Sweep(Experiment.read({**base, "intervention": intervention}), lab).run().rows
+    return Sweep(Experiment.read({**base, "intervention": intervention, "shams": 0}), lab).run().rows
 
 
 def _where(base: Form, row: Row) -> str:
