@@ -181,7 +181,7 @@ function endsOf(reading, field, format, alpha) {
   if (!exact || row[field] == null) return {};
   const [low, high] = [row[`${field}_low`], row[`${field}_high`]];
   if (low == null) return unknownSpread(row);
-  const spread = high == null ? `${format(low)} or more` : `${format(low)} to ${format(high)}`;
+  const spread = high == null ? `≥ ${format(low)}` : `${format(low)} to ${format(high)}`;
   return { spread, title: basis(row, alpha) };
 }
 
