@@ -63,6 +63,23 @@ def test_parts_of_the_variance_are_those_of_an_analysis_of_variance() -> None:
     assert mean.residual == pytest.approx(squares["Residual"])
 
 
+def test_parts_of_the_variance_are_the_cluster_robust_ones_of_statsmodels() -> None:
+    """Clustered by items, and by units, without its correction for few clusters; ours divides by n − 1 for n."""
+    units, items = 6, 9
+    values = simulate(np.random.default_rng(16), SPREADS["mixed"], units, items)
+    table = pd.DataFrame(
+        {"value": values.ravel(), "unit": np.repeat(range(units), items), "item": [*range(items)] * units}
+    )
+
+    def clustered(by: str) -> float:
+        how = {"groups": table[by], "use_correction": False}
+        return float(ols("value ~ 1", table).fit(cov_type="cluster", cov_kwds=how).bse["Intercept"] ** 2)
+
+    mean = crossed(values, np.arange(units))
+    assert mean.by_items == pytest.approx(clustered("item") * items / (items - 1))
+    assert mean.by_units == pytest.approx(clustered("unit") * units / (units - 1))
+
+
 def test_without_randomness_the_interval_is_students_over_items() -> None:
     values = np.random.default_rng(3).normal(0.2, 1.0, size=(1, 40))
     expected = stats.ttest_1samp(values[0], 0.0).confidence_interval(0.9)
