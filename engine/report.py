@@ -17,8 +17,10 @@ import pyarrow.parquet as pq
 
 from engine.chains import Health
 from engine.dials import InputError
+from engine.intervals import Interval
 from engine.regime import Analysis, Confirmation, Row, verdict
 from engine.spec import Experiment
+from engine.strength import Sham
 
 if TYPE_CHECKING:
     from engine.sweep import Sweep
@@ -28,6 +30,8 @@ COLUMNS: Final = (
     *("degraded_loss", "loss_delta", "loss_delta_low", "loss_delta_high"),
     *("behaviour", "effect", "effect_low", "effect_high", "retention", "retention_low", "retention_high"),
     *("state", "draws", "items"),
+    *("selectivity_gain", "selectivity_gain_low", "selectivity_gain_high", "frontier"),
+    *("shams", "shams_beaten", "shams_clean"),
 )
 """One row for each strength. Bounds are those of the two-sided (1 − 2α) interval, the ones that decide the state."""
 
@@ -47,8 +51,17 @@ def flat(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[dict[
     """The columns of a table of rows, which come as mappings, and its lines: the health of a row is in them."""
     sampled = any(row.get("health") for row in rows)
     names = (*COLUMNS, *HEALTH) if sampled else COLUMNS
-    beside = [{**row, **(row.get("health") or {})} for row in rows]
+    beside = [{**row, **(row.get("health") or {}), **_counts(row.get("shams") or ())} for row in rows]
     return names, [{name: line.get(name) for name in names} for line in beside]
+
+
+def _counts(shams: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """How many shams were run beside a strength, of how many the effect is shown to be less, and how many are clean."""
+    return {
+        "shams": len(shams),
+        "shams_beaten": sum(sham["beaten"] for sham in shams),
+        "shams_clean": sum(sham["state"] == "clean" for sham in shams),
+    }
 
 
 def item_table(sweep: Sweep) -> pd.DataFrame:
@@ -78,6 +91,7 @@ def write(path: Path, frame: pd.DataFrame, experiment: Experiment, analysis: Ana
         "margin": analysis.margin,
         "rows": [asdict(row) for row in analysis.rows],
         "confirmation": looked and {"index": looked.index, "row": looked.row and asdict(looked.row)},
+        "band": [asdict(each) for each in analysis.band],
     }
     # Python's JSON has NaN and Infinity, and so has what is read back
     metadata = {b"experiment": experiment.to_json().encode(), METADATA: json.dumps(extra).encode()}
@@ -119,7 +133,8 @@ def read(path: Path) -> tuple[Analysis, dict[str, Any]]:
         rows = tuple(_row(row) for row in extra["rows"])
         looked = extra["confirmation"]
         confirmation = looked and Confirmation(looked["index"], looked["row"] and _row(looked["row"]))
-        return Analysis(rows, verdict(rows, extra["margin"]), extra["margin"], confirmation), experiment
+        band = tuple(Interval(**each) for each in extra["band"])
+        return Analysis(rows, verdict(rows, extra["margin"]), extra["margin"], confirmation, band), experiment
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"A result must be written by `regimescope sweep`, got {path}, which is not; choose another file."
@@ -140,8 +155,8 @@ def _write_parquet(path: Path, frame: pd.DataFrame, metadata: Mapping[bytes, byt
 
 
 def _row(form: Mapping[str, Any]) -> Row:
-    health = form.get("health")
-    return Row(**{**form, "health": health and Health(**health)})
+    health, shams = form["health"], tuple(Sham(**sham) for sham in form["shams"])
+    return Row(**{**form, "health": health and Health(**health), "shams": shams})
 
 
 def finite(value: Any) -> Any:

@@ -18,8 +18,17 @@ from engine.report import COLUMNS, HEALTH
 def test_the_table_has_the_columns_of_a_report_and_a_line_for_each_measured_strength(
     site: Site, workers: Workers, job: Job
 ) -> None:
-    values = dict(zip(COLUMNS, (0.1, 2.5, 0.0123456789, None, 1e-9, *[0.5] * 7, "clean", 2, 8), strict=True))
-    worker_row = {**values, "index": 1, "label": "noise 0.1", "reason": "It is, you see.", "examples": [{}]}
+    numbers = (0.1, 2.5, 0.0123456789, None, 1e-9, *[0.5] * 7, "clean", 2, 8, *[1.5] * 4, 2, 1, 1)
+    values = dict(zip(COLUMNS, numbers, strict=True))
+    shams = [{"beaten": True, "state": "entangled"}, {"beaten": False, "state": "clean"}]
+    worker_row = {
+        **values,
+        "shams": shams,
+        "index": 1,
+        "label": "noise 0.1",
+        "reason": "It is, you see.",
+        "examples": [{}],
+    }
     workers.latest.update(job.experiment.key, rows={"1": worker_row})
     response, body = site.get(f"/api/jobs/{job.experiment.key}/result.csv")
     assert response.status == 200

@@ -28,7 +28,8 @@ Make = Callable[..., Experiment]
 
 PUBLISHED = (
     "strength, degraded_loss, loss_delta, loss_delta_low, loss_delta_high, behaviour, effect, effect_low, "
-    "effect_high, retention, retention_low, retention_high, state, draws, items"
+    "effect_high, retention, retention_low, retention_high, state, draws, items, "
+    "selectivity_gain, selectivity_gain_low, selectivity_gain_high, frontier, shams, shams_beaten, shams_clean"
 )
 
 
@@ -42,7 +43,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 @pytest.fixture
 def sweep(experiment: Make, lab: Lab) -> Sweep:
     """A finished sweep."""
-    done = Sweep(experiment(), lab)
+    done = Sweep(experiment(shams=2), lab)
     done.run()
     return done
 
@@ -64,7 +65,9 @@ def test_the_table_has_one_row_for_each_strength(sweep: Sweep) -> None:
     assert frame["items"].tolist() == [8, 8, 8]
     for values, row in zip(frame.to_dict("records"), sweep.analysis().rows, strict=True):
         expected = {name: value for name, value in asdict(row).items() if name in COLUMNS}
-        np.testing.assert_equal(values, expected)
+        beside = {"shams": 2, "shams_beaten": sum(sham.beaten for sham in row.shams)}
+        clean = sum(sham.state == "clean" for sham in row.shams)
+        np.testing.assert_equal(values, expected | beside | {"shams_clean": clean})
 
 
 def test_a_file_keeps_columns_experiment_and_verdict(sweep: Sweep, tmp_path: Path) -> None:
