@@ -127,7 +127,7 @@ def test_the_strength_is_confirmed(analysis: Analysis) -> None:
 def test_what_was_optimised_to_have_an_effect_is_clean_nowhere(lab: Lab, vector: str) -> None:
     assert "Two vectors that were optimised to have the same kind of effect are clean nowhere on that dial" in CLAIMS
     preset = Experiment.preset("becomes-clean").model_dump(mode="json")
-    asked = Experiment.read({**preset, "intervention": {"name": "steering", "vector": vector}})
+    asked = Experiment.read({**preset, "shams": 0, "intervention": {"name": "steering", "vector": vector}})
     analysis = Sweep(asked, lab).run()
     assert analysis.rows[0].effect > 0.5
     assert not [row.strength for row in analysis.rows if row.state == "clean"]
@@ -153,7 +153,7 @@ CURVES = {
 def test_what_the_table_of_models_says(lab: Lab, model: str, claim: str, verdict: str) -> None:
     assert re.search(rf"`{model}` \|[^|]*{claim}", CLAIMS)
     behaviour, dial, intervention = CURVES[model]
-    form = {"model": model, "behaviour": behaviour, "degrader": dial, "intervention": intervention}
+    form = {"model": model, "behaviour": behaviour, "degrader": dial, "intervention": intervention, "shams": 0}
     assert Sweep(Experiment.read({**form, "draws": 8}), lab).run().verdict.name == verdict
 
 
@@ -161,7 +161,8 @@ def test_turning_the_key_frequencies_costs_nothing(lab: Lab) -> None:
     assert "Turning them steers the sum at no cost" in CLAIMS
     behaviour, dial, intervention = CURVES["modular-addition"]
     model = "modular-addition"
-    asked = Experiment.read({"model": model, "behaviour": behaviour, "degrader": dial, "intervention": intervention})
+    form = {"model": model, "behaviour": behaviour, "degrader": dial, "intervention": intervention, "shams": 0}
+    asked = Experiment.read(form)
     assert tuple(intervention["frequencies"]) == asked.card.groups["frequencies"]["key"]
     origin = Sweep(asked, lab).run().rows[0]
     assert origin.state == "clean"
