@@ -109,7 +109,7 @@ def area_of_gain(curves: Sequence[Curve]) -> Interval:
 
 
 def area_of_cost(curves: Sequence[Curve]) -> Interval:
-    """How well the undegraded loss delta does, in margins, the smaller the better: what one has to go by with no dial."""
+    """How well the undegraded loss delta, in margins, does, a small one first: all there is to go by without a dial."""
     return _area(curves, lambda curve: -abs(curve.loss_delta) / curve.margin)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -148,9 +149,7 @@ def test_a_study_that_was_stopped_goes_on(
     with Lab(Store(tmp_path / "one")) as lab:
         whole = list(study.study(few, lab, TINY))
     with Lab(Store(tmp_path / "other")) as lab:
-        under_way = study.study(few, lab, TINY)
-        begun = [next(under_way) for _ in range(4)]
-        under_way.close()
+        begun = list(islice(study.study(few, lab, TINY), 4))
     measured: list[int] = []
     measure = Lab.measure
 
