@@ -1,6 +1,4 @@
-"""The command line: `regimescope sweep | redose | calibrate | map | compare | verdict | list | train | card | handles |
-app`.
-"""
+"""The command line, `regimescope COMMAND`; the commands on dials, models and the method itself stand beside it."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from tqdm import tqdm
 
-from engine import compare_commands, device, dial_commands, discovery, model_commands, words
+from engine import compare_commands, device, dial_commands, discovery, model_commands, study_commands, words
 from engine.dials import Dial, InputError, dials_of
 from engine.discovery import Kind
 from engine.regime import Analysis
@@ -82,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     dial_commands.add_commands(commands)
     compare_commands.add_commands(commands)
     model_commands.add_commands(commands)
+    study_commands.add_commands(commands)
 
     app = commands.add_parser("app", help="open the dashboard")
     app.add_argument("--port", type=int, default=8501, metavar="N", help="port on this machine, default 8501")

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from engine import discovery
 from engine.dials import InputError, dials_of
-from engine.models.base import Model
+from engine.models.base import Model, assets
 
 if TYPE_CHECKING:
     from engine.handles import Measured
@@ -60,7 +60,7 @@ def _train(arguments: argparse.Namespace) -> None:
     for model in models:
         folder = model.folder
         if arguments.out is not None:
-            folder = arguments.out if len(models) == 1 else arguments.out / folder.relative_to(folder.parents[0])
+            folder = arguments.out if len(models) == 1 else arguments.out / folder.relative_to(assets() / model.name)
         try:
             folder.mkdir(parents=True, exist_ok=True)  # not after an hour of training
         except OSError as error:

@@ -120,8 +120,9 @@ class Model(Variant):
 
     @property
     def folder(self) -> Path:
-        """Where the weights, checkpoints and card lie."""
-        return assets().joinpath(self.name, *self.model_dump().values())
+        """Where the weights, checkpoints and card lie: those of further seeds in folders within the first seed's."""
+        chosen = {name: value for name, value in self.model_dump().items() if (name, value) != ("seed", "0")}
+        return assets().joinpath(self.name, *chosen.values())
 
     @property
     def title(self) -> str:

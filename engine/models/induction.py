@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, final
 
 import numpy as np
 
+from engine.dials import choice
 from engine.models.architectures import Transformer
 from engine.models.base import Card, Handle, Model
 
@@ -104,15 +105,21 @@ class Induction(Model):
     name: ClassVar[str] = "induction"
     summary: ClassVar[str] = "Two-layer attention-only transformer that copies repeated tokens."
 
+    seed: Literal["0", "1", "2"] = choice(
+        "0", help="Seed of the first weights and of the batches; each is a network of its own."
+    )
+
     def load(self) -> Network:
         from engine.networks import induction_training, network, transformer
 
-        return network.load(self.folder, self.card(), transformer.stages(SHAPE), induction_training.training())
+        return network.load(
+            self.folder, self.card(), transformer.stages(SHAPE), induction_training.training(seed=int(self.seed))
+        )
 
     def train(self, folder: Path, progress: Progress) -> Card:
         from engine.networks import induction_training
 
-        return induction_training.train(folder, progress)
+        return induction_training.train(folder, progress, seed=int(self.seed))
 
     def metrics(self, network: Network) -> dict[str, float]:
         from engine.networks import induction_training

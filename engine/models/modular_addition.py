@@ -77,6 +77,14 @@ RECIPES: Final = {
         59, ("addition",), 64, 256, 0.4, 2e-3, 3.0, 2400,
         (100, 350, 700, 1200, 1350, 1450, 1500, 1550, 1600, 1700),
     ),
+    "59-seed-1": Recipe(
+        59, ("addition",), 64, 256, 0.4, 2e-3, 3.0, 2400,
+        (100, 150, 300, 450, 550, 600, 650, 700), seed=1,
+    ),
+    "59-seed-2": Recipe(
+        59, ("addition",), 64, 256, 0.4, 2e-3, 3.0, 2400,
+        (100, 250, 500, 700, 800, 850, 900, 920), seed=2,
+    ),
     "113": Recipe(
         113, ("addition",), 128, 512, 0.3, 1e-3, 1.0, 16_000,
         (1600, 6000, 10_200, 10_800, 12_400),
@@ -117,8 +125,9 @@ class ModularAddition(Model):
     name: ClassVar[str] = "modular-addition"
     summary: ClassVar[str] = "One-layer transformer that groks addition modulo a prime."
 
-    task: Literal["59", "113", "59-two-tasks"] = choice(
-        "59", help="Addition modulo 59, quick; modulo 113, as published; or modulo 59 with copying beside it."
+    task: Literal["59", "59-seed-1", "59-seed-2", "113", "59-two-tasks"] = choice(
+        "59",
+        help="Addition modulo 59, quick, from three seeds; modulo 113, as published; modulo 59 with copying beside it.",
     )
 
     @property

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, final
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, final
 
 import numpy as np
 
 from engine import sites
+from engine.dials import choice
 from engine.models import handwriting
 from engine.models.architectures import Perceptron
 from engine.models.base import Card, Handle, Model
@@ -64,15 +65,21 @@ class Planted(Model):
     name: ClassVar[str] = "planted"
     summary: ClassVar[str] = "Reads a digit and a context, which eight known units carry by construction."
 
+    seed: Literal["0", "1", "2"] = choice(
+        "0", help="Seed of the first weights and of the batches; each is a network of its own."
+    )
+
     def load(self) -> Network:
         from engine.networks import feed_forward, network, planted_training
 
-        return network.load(self.folder, self.card(), feed_forward.stages(SHAPE), planted_training.training())
+        return network.load(
+            self.folder, self.card(), feed_forward.stages(SHAPE), planted_training.training(seed=int(self.seed))
+        )
 
     def train(self, folder: Path, progress: Progress) -> Card:
         from engine.networks import planted_training
 
-        return planted_training.train(folder, progress)
+        return planted_training.train(folder, progress, seed=int(self.seed))
 
     def metrics(self, network: Network) -> dict[str, float]:
         from engine.networks import planted_metrics

@@ -33,7 +33,7 @@ WARM_UP: Final = 200
 DECAY: Final = 1500
 """Of the last steps the learning rate falls to nothing."""
 LEARNING_RATE: Final = 3e-3
-CHECKPOINT_STEPS: Final = (200, 600, 1200, 1500, 1600, 1700, 1800, 2000, 3200)
+CHECKPOINT_STEPS: Final = (600, 1500, 1700, 1800, 2000, 3200)
 """Log-spaced, and dense where copying sets in."""
 PROBE_WINDOWS: Final = 48
 OTHER_SETS: Final = 4

@@ -20,10 +20,9 @@ from engine.models.induction import CHAIN, COPY, SHAPE, chain_with_names, repeat
 from engine.networks import attention_scores, transformer
 from engine.networks.attention_scores import Scores, head_groups, previous
 from engine.networks.network import Network, Training, forward, read_everywhere
-from engine.networks.training import Tensors, halved, one_thread, write
+from engine.networks.training import Tensors, halved, of_seed, one_thread, write
 from engine.randomness import generator
 
-SEED: Final = 0
 STEPS: Final = 4000
 BATCH: Final = 144
 WARM_UP: Final = 100
@@ -32,19 +31,21 @@ CHECKPOINT_STEPS: Final = (
     *(100, 150, 200, 260, 320, 380, 440, 480, 520, 540, 560, 580, 600, 620, 650, 700, 760, 840, 940),
     *(1050, 1200, 1400, 1700, 2050, 2500, 3150, 4000),
 )  # log-spaced, and dense where copying sets in
+FEWER_CHECKPOINTS: Final = (200, 480, 540, 600, 760, 1050, 1400, 2500)
+"""Of the networks from further seeds."""
 VECTOR_EFFECT: Final = 2.0
 VECTOR_STEPS: Final = 400
 PROBE_ITEMS: Final = 128
 
 
-def train(folder: Path, progress: Progress, steps: int = STEPS, shape: Transformer = SHAPE) -> Card:
+def train(folder: Path, progress: Progress, steps: int = STEPS, shape: Transformer = SHAPE, seed: int = 0) -> Card:
     """Trains, and writes weights, checkpoints, vectors and card to `folder`.
 
     On one machine the same seed gives the same weights: one thread, fixed order. A shorter or smaller run keeps those
     checkpoints that it reaches.
     """
     with one_thread():
-        weights, checkpoints = _optimise(shape, steps, progress)
+        weights, checkpoints = _optimise(shape, steps, progress, seed)
         stages = transformer.stages(shape)
         with torch.no_grad():
             scores = head_scores(shape, weights)
@@ -53,12 +54,12 @@ def train(folder: Path, progress: Progress, steps: int = STEPS, shape: Transform
             for layer in range(shape.layers)
         }
         draft = Card(
-            title="Induction: a two-layer attention-only transformer",
+            title=f"Induction: a two-layer attention-only transformer{of_seed(seed)}",
             recipe=(
                 f"AdamW {LEARNING_RATE:g}, warm-up {WARM_UP} steps, linear decay to 10 %, {BATCH} sequences a step, "
                 f"{steps:,} steps; `regimescope train induction`"
             ),
-            seed=SEED,
+            seed=seed,
             data="Synthetic: two thirds a fixed bigram chain with a random name in it twice, one third repeated blocks",
             licence="MIT, as the code that generates it",
             architecture=shape,
@@ -68,14 +69,14 @@ def train(folder: Path, progress: Progress, steps: int = STEPS, shape: Transform
             metrics={},
             sha256={},
         )
-        return write(folder, draft, stages, training(shape), weights, checkpoints, vectors, metrics)
+        return write(folder, draft, stages, training(shape, seed), weights, checkpoints, vectors, metrics)
 
 
-def training(shape: Transformer = SHAPE) -> Training:
+def training(shape: Transformer = SHAPE, seed: int = 0) -> Training:
     """How the network begins, and sequences like those it is trained on."""
 
     def initial() -> Tensors:
-        return transformer.initial_weights(shape, torch.Generator().manual_seed(SEED))
+        return transformer.initial_weights(shape, torch.Generator().manual_seed(seed))
 
     return Training(
         initial,
@@ -93,8 +94,8 @@ def metrics(network: Network) -> dict[str, float]:
     return {**{name: round(score, 3) for name, score in named.items()}, **losses}
 
 
-def _optimise(shape: Transformer, steps: int, progress: Progress) -> tuple[Tensors, dict[int, Tensors]]:
-    weights = training(shape).initial()
+def _optimise(shape: Transformer, steps: int, progress: Progress, seed: int = 0) -> tuple[Tensors, dict[int, Tensors]]:
+    weights = training(shape, seed).initial()
     for tensor in weights.values():
         tensor.requires_grad_()
     stages = transformer.stages(shape)
@@ -102,7 +103,7 @@ def _optimise(shape: Transformer, steps: int, progress: Progress) -> tuple[Tenso
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min((step + 1) / WARM_UP, 1 - 0.9 * (step - WARM_UP) / max(1, steps - WARM_UP))
     )
-    rng = np.random.default_rng(SEED)
+    rng, kept = np.random.default_rng(seed), FEWER_CHECKPOINTS if seed else CHECKPOINT_STEPS
     checkpoints = {}
     for step in range(1, steps + 1):
         tokens = torch.from_numpy(training_tokens(rng, BATCH))
@@ -111,7 +112,7 @@ def _optimise(shape: Transformer, steps: int, progress: Progress) -> tuple[Tenso
         loss.backward()
         optimiser.step()
         schedule.step()
-        if step in CHECKPOINT_STEPS and step < steps:
+        if step in kept and step < steps:
             checkpoints[step] = halved(weights, partial(_loss, stages, tokens))
         progress(step, steps)
     return {name: tensor.detach() for name, tensor in weights.items()}, checkpoints

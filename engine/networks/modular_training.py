@@ -18,7 +18,7 @@ from engine.networks import transformer
 from engine.networks.modular_forward import logits
 from engine.networks.modular_metrics import frequency_groups, metrics
 from engine.networks.network import Training
-from engine.networks.training import Tensors, halved, one_thread, write
+from engine.networks.training import Tensors, halved, of_seed, one_thread, write
 from engine.randomness import generator
 from engine.sites import Weights
 
@@ -32,7 +32,8 @@ def train(folder: Path, progress: Progress, recipe: Recipe) -> Card:
         weights, checkpoints = _optimise(recipe, progress)
         learned = " and ".join(f"{task} ({SYMBOLS[task]})" for task in recipe.tasks)
         draft = Card(
-            title=f"Modular {' beside '.join(recipe.tasks)}: a one-layer transformer that groks, p = {recipe.p}",
+            title=f"Modular {' beside '.join(recipe.tasks)}: a one-layer transformer that groks, p = {recipe.p}"
+            + of_seed(recipe.seed if recipe.tasks == ("addition",) else 0),
             recipe=(
                 f"AdamW {recipe.learning_rate:g}, weight decay {recipe.weight_decay:g}, β {BETAS[0]:g} and "
                 f"{BETAS[1]:g}, warm-up {WARM_UP} steps, {recipe.share:.0%} of the pairs in every one of "

@@ -30,11 +30,10 @@ from engine.networks import feed_forward
 from engine.networks.network import Training
 from engine.networks.planted_forward import STAGES, answers, planted_units, units, with_contexts
 from engine.networks.planted_metrics import metrics
-from engine.networks.training import Tensors, halved, one_thread, write
+from engine.networks.training import Tensors, halved, of_seed, one_thread, write
 from engine.randomness import generator
 from engine.sites import Weights
 
-SEED: Final = 0
 STEPS: Final = 1500
 BATCH: Final = 128
 LEARNING_RATE: Final = 1e-3
@@ -45,23 +44,23 @@ EFFECT_WEIGHT: Final = 100.0
 MESS: Final = 0.5
 
 
-def train(folder: Path, progress: Progress, steps: int = STEPS) -> Card:
+def train(folder: Path, progress: Progress, steps: int = STEPS, seed: int = 0) -> Card:
     """Trains, and writes weights, checkpoints, vectors and card to `folder`.
 
     On one machine the same seed gives the same weights: one thread, fixed order. A shorter run keeps those checkpoints
     that it reaches.
     """
     with one_thread():
-        weights, checkpoints = _optimise(steps, progress)
+        weights, checkpoints = _optimise(steps, progress, seed)
         vectors = fit_vectors({name: tensor.float() for name, tensor in weights.items()})
         draft = Card(
-            title="Planted: a circuit known by construction",
+            title=f"Planted: a circuit known by construction{of_seed(seed)}",
             recipe=(
                 "Interchange-intervention training (Geiger et al. 2022) of as much weight as the plain loss, AdamW "
                 f"{LEARNING_RATE:g}, weight decay {WEIGHT_DECAY:g}, linear decay to 10 %, {BATCH} images a step, "
                 f"{steps:,} steps; `regimescope train planted`"
             ),
-            seed=SEED,
+            seed=seed,
             data=f"{handwriting.DATA}; beside each image the noisy code of a random context",
             licence=handwriting.LICENCE,
             architecture=SHAPE,
@@ -71,16 +70,16 @@ def train(folder: Path, progress: Progress, steps: int = STEPS) -> Card:
             metrics={},
             sha256={},
         )
-        return write(folder, draft, STAGES, training(), weights, checkpoints, vectors, metrics)
+        return write(folder, draft, STAGES, training(seed), weights, checkpoints, vectors, metrics)
 
 
-def training() -> Training:
+def training(seed: int = 0) -> Training:
     """How the network begins, and images in contexts that it is trained to tell, both of them: the plain loss, without
     the interchanges.
     """
 
     def initial() -> Tensors:
-        return feed_forward.initial_weights(SHAPE, torch.Generator().manual_seed(SEED))
+        return feed_forward.initial_weights(SHAPE, torch.Generator().manual_seed(seed))
 
     def batch(step: int, size: int) -> tuple[Items, ...]:
         rng, images = generator("planted", "training", step), handwriting.training()
@@ -102,14 +101,14 @@ def _loss(
     return F.cross_entropy(digit, digits) + F.cross_entropy(context, contexts)
 
 
-def _optimise(steps: int, progress: Progress) -> tuple[Tensors, dict[int, Tensors]]:
-    weights = training().initial()
+def _optimise(steps: int, progress: Progress, seed: int = 0) -> tuple[Tensors, dict[int, Tensors]]:
+    weights = training(seed).initial()
     for tensor in weights.values():
         tensor.requires_grad_()
     optimiser = torch.optim.AdamW(weights.values(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1 - 0.9 * step / steps)
     images, planted = handwriting.training(), planted_units()
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     checkpoints = {}
 
     def rounded() -> Tensors:

@@ -33,6 +33,11 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
+def of_seed(seed: int) -> str:
+    """What the titles of networks from further seeds end with."""
+    return f", seed {seed}" if seed else ""
+
+
 def halved(weights: Mapping[str, Tensor], loss: Callable[[Tensors], SupportsFloat]) -> Tensors:
     """The weights rounded to 16 bits, which is how they are stored.
 

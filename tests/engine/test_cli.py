@@ -20,7 +20,7 @@ from engine.dials import Dial, dials_of
 from engine.models.architectures import Transformer
 from engine.models.base import Card
 from engine.models.induction import Induction
-from engine.networks import induction_training
+from engine.networks import induction_training, planted_training
 from engine.report import COLUMNS, read
 from engine.spec import Experiment, presets
 from engine.sweep import Sweep
@@ -208,11 +208,24 @@ def test_train_writes_a_model_where_it_is_told(run: Run, tmp_path: Path, monkeyp
         monkeypatch.setattr(induction_training, name, 3)
     monkeypatch.setattr(induction_training, "train", partial(induction_training.train, steps=2, shape=shape))
     folder = tmp_path / "deep" / "model"
-    done = run("train", "induction", "--out", folder)
+    done = run("train", "induction", "--seed", "0", "--out", folder)
     card = Card.model_validate_json((folder / "card.json").read_bytes())
     assert done.code == 0
     assert done.out == f"{card.title}: weights, 1 checkpoints and card in {folder}\n"
     assert card.steps == (2,)
+
+
+def test_all_networks_of_a_model_are_trained_each_from_its_seed(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planted_training, "VECTOR_STEPS", 3)
+    monkeypatch.setattr(planted_training, "train", partial(planted_training.train, steps=2))
+    assert run("train", "planted", "--out", tmp_path).code == 0
+    folders = (tmp_path, tmp_path / "1", tmp_path / "2")
+    cards = [Card.model_validate_json((folder / "card.json").read_bytes()) for folder in folders]
+    assert [card.seed for card in cards] == [0, 1, 2]
+    assert len({card.sha256["weights.safetensors"] for card in cards}) == len({card.title for card in cards}) == 3
+    assert len({card.recipe for card in cards}) == 1, "trained in one way"
 
 
 def test_a_card_is_made_again_from_the_weights(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +241,7 @@ def test_a_card_is_made_again_from_the_weights(run: Run, tmp_path: Path, monkeyp
 
 
 def test_the_handles_of_a_model_are_a_table(run: Run) -> None:
-    done = run("handles", "induction", "--items", "8")
+    done = run("handles", "induction", "--seed", "0", "--items", "8")
     title, _, head, rule, *rows = done.out.strip().splitlines()
     assert title == f"## {Induction().card().title}"
     assert len({line.count("|") for line in (head, rule, *rows)}) == 1
@@ -313,7 +326,7 @@ def test_a_model_that_there_is_not_is_told_with_those_that_there_are(
 def test_a_model_is_not_trained_for_a_folder_that_cannot_be_made(
     run: Run, spec: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(induction_training, "train", lambda *_: pytest.fail("the training began"))
+    monkeypatch.setattr(induction_training, "train", lambda *_, **__: pytest.fail("the training began"))
     assert str(spec) in one_sentence(run("train", "induction", "--out", spec))
 
 

@@ -26,6 +26,9 @@ EVERY = {model.task: model for model in ModularAddition.every()}
 ONE_TASK = [name for name, model in EVERY.items() if len(model.recipe.tasks) == 1]
 TWO_TASKS = [name for name, model in EVERY.items() if len(model.recipe.tasks) > 1]
 
+EARLY = "59-seed-1"
+"""In this network the circuit forms while the pairs are still being learnt: it never knows them all without."""
+
 every_network = pytest.mark.parametrize("variant", EVERY)
 networks_that_only_add = pytest.mark.parametrize("variant", ONE_TASK)
 
@@ -97,9 +100,10 @@ def test_training_went_through_memorisation_circuit_formation_and_clean_up(varia
     memorised, formed = (int(metrics[f"last step of {phase}"]) for phase in ("memorisation", "circuit formation"))
     assert first <= memorised < formed < last
     # memorisation: the pairs trained on are known, and known without the key frequencies; no other pair is
-    assert at[memorised].train < 0.1
-    assert at[memorised].excluded < 0.5 * chance
     assert at[memorised].test > chance
+    if variant != EARLY:
+        assert at[memorised].train < 0.1
+        assert at[memorised].excluded < 0.5 * chance
     # circuit formation: by and by even these pairs rest on the key frequencies, and the test loss shows nothing of it
     forming = [step for step in at if memorised <= step <= formed]
     assert all(at[a].excluded < at[b].excluded for a, b in pairwise(forming))
@@ -109,6 +113,11 @@ def test_training_went_through_memorisation_circuit_formation_and_clean_up(varia
     assert at[formed].restricted < 0.5 * at[memorised].restricted
     # clean-up: what was memorised goes, and with it the test loss
     assert at[last].test < 1e-4 < at[formed].test
+
+
+def test_one_seed_never_knows_its_pairs_without_the_key_frequencies() -> None:
+    at = curve(EARLY)
+    assert min(each.excluded for each in at.values()) > 0.5 * math.log(59)
 
 
 @networks_that_only_add

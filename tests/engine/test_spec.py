@@ -22,7 +22,7 @@ from engine.spec import MOST_STRENGTHS, Experiment, presets, read_variant
 Make = Callable[..., Experiment]
 
 FULL: dict[str, Any] = {
-    "model": {"name": "induction"},
+    "model": {"name": "induction", "seed": "0"},
     "behaviour": {"name": "copying"},
     "degrader": {"name": "weight-noise", "per": "tensor"},
     "step": None,
