@@ -12,14 +12,15 @@ from engine.study_page import markdown
 from engine.study_result import Curve, Study, shipped
 from engine.study_statistics import Errors, Rate, errors
 
-QUESTION = """A clean regime is meant to tell a genuine handle from one that only looks like it. Here that is tested, on
-networks of which it is known what is genuine: each from three training seeds, on every dial, under genuine handles and
-under spurious ones that were brought to the same effect on the undegraded network. `regimescope study` runs it again."""
+QUESTION = """A clean regime is meant to tell a genuine handle from one that only looks like it. Here that is tested,
+on networks of which it is known what is genuine: each from three training seeds, on every dial, under
+genuine handles and under spurious ones that were brought to the same effect on the undegraded network.
+`regimescope study` runs it again."""
 
-LIMITS = """**What it cannot say.** Three kinds of small networks, three seeds of each: the intervals have as many trials as
-there are networks, and a kind of network that is not here may behave otherwise. Spurious means fitted for its effect
-with no circuit in mind; other ways to be wrong are not tried. No shams were run beside these curves. Dials have their
-usual settings, nothing was tuned."""
+LIMITS = """**What it cannot say.** Three kinds of small networks, three seeds of each: the intervals have as many
+trials as there are networks, and a kind of network that is not here may behave otherwise. Spurious
+means fitted for its effect with no circuit in mind; other ways to be wrong are not tried. No shams were
+run beside these curves. Dials have their usual settings, nothing was tuned."""
 
 MISSED, FALSE = "#b45309", "#1d5fd1"
 """Legible on both themes; the marks differ in shape as well."""
