@@ -27,7 +27,7 @@ export function sweepFigure(snapshot, palette, { width, height, span }) {
   const margin = { l: width < NARROW ? 50 : 62, r: 8, t: TOP, b: BOTTOM, pad: 0 };
   const rows = snapshot ? measured(snapshot) : [];
   const panels = [lossDelta, retention, degradedLoss].map((make) => make(snapshot?.reference ?? {}, rows, palette));
-  const names = snapshot?.text.shams ?? [];
+  const names = snapshot?.text?.shams ?? [];
   const whole = wholeSpan(snapshot);
   const [from, to] = span ?? whole;
   const across = { xref: "x", x0: whole[0], x1: whole[1] };

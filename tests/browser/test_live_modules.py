@@ -307,3 +307,48 @@ FIGURE = """async ([snapshot]) => {
     const palette = { font: "sans-serif", ...Object.fromEntries(names.map((name) => [name, "#123456"])) }
     return sweepFigure(snapshot, palette, { width: 900, height: 500, span: null })
 }"""
+
+
+# ---- shams and the band of the whole curve ---------------------------------------------------------------------------
+
+
+def snapshot_of(measured: list[dict[str, Any] | None]) -> dict[str, Any]:
+    """A snapshot of these rows; the effect undegraded is 2."""
+    return {
+        "key": "k",
+        "rows": measured,
+        "axis": {"title": "step", "ticks": [str(index) for index in range(len(measured))]},
+        "reference": {"chance": 4, "degraded_loss": 2, "loss_delta": 0.1, "effect": 2, "margin": 0.1},
+        "text": {"shams": ["another set"]},
+        "verdict": {"regime": None},
+    }
+
+
+def with_shams(*effects: float | None) -> list[dict[str, Any] | None]:
+    """Rows with one sham each, or with none where there is no effect."""
+    made = rows(*[0.1] * len(effects))
+    for row, effect in zip(made, effects, strict=True):
+        assert row is not None
+        told = {"loss_delta": 0.2, "effect": effect, "state": "clean", "beaten": True}
+        row["shams"] = [] if effect is None else [told]
+    return made
+
+
+def test_each_sham_is_a_line_with_gaps_where_it_is_not_measured(page: Page) -> None:
+    figure = page.evaluate(FIGURE, [snapshot_of(with_shams(0.4, None, 0.2))])
+    lines = [trace for trace in figure["data"] if trace.get("line", {}).get("width") == 1 and "text" in trace]
+    assert [trace["y"] for trace in lines] == [[0.2, None, 0.2], [0.2, None, 0.1]], "the effect as a share of E(0) = 2"
+    assert all("sham: another set" in text for trace in lines for text in (trace["text"][0], trace["text"][2]))
+    assert any("thin lines: shams" in note["text"] for note in figure["layout"]["annotations"])
+
+
+def test_without_shams_nothing_speaks_of_them(page: Page) -> None:
+    figure = page.evaluate(FIGURE, [snapshot_of(rows(0.1, 0.2))])
+    assert not any("shams" in note["text"] for note in figure["layout"]["annotations"])
+
+
+def test_the_band_of_the_whole_curve_is_two_dotted_lines(page: Page) -> None:
+    snapshot = snapshot_of(rows(0.1, 0.2)) | {"band": [[0.0, 0.2], [0.1, 0.3]]}
+    figure = page.evaluate(FIGURE, [snapshot])
+    dotted = [trace["y"] for trace in figure["data"] if trace.get("line", {}).get("dash") == "dot"]
+    assert dotted == [[0.0, 0.1], [0.2, 0.3]]
