@@ -113,6 +113,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
             while not sweep.finished:
                 before = sweep.done
                 sweep.step()
+                bar.total = sweep.total  # draws and shams may have come on top
                 bar.update(sweep.done - before)
         analysis = sweep.analysis()
         report.write(out, report.table(analysis), experiment, analysis)
