@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.pages import does_it_work, explore
+from app.views import does_it_work, explore
 
 # Streamlit keeps room for a logo above the sidebar; the name stands there instead.
 SIDEBAR_STYLE = """<style>
@@ -17,6 +17,7 @@ SIDEBAR_STYLE = """<style>
 
 st.set_page_config(page_title="Regimescope", page_icon="◐", layout="wide")
 st.html(SIDEBAR_STYLE)
+# They lie in `views`: Streamlit takes a folder `pages` beside this script for pages that it is to find by itself.
 PAGES = [
     st.Page(explore.page, title="Explore", url_path="explore", default=True),
     st.Page(does_it_work.page, title="Does it work?", url_path="does-it-work"),

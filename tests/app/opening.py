@@ -11,7 +11,7 @@ KINDS = ("slider", "select_slider", "number_input", "button_group", "multiselect
 
 
 def page() -> None:
-    from app.pages import explore
+    from app.views import explore
 
     explore.page()
 

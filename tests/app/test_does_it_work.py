@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.pages import does_it_work
+from app.views import does_it_work
 from engine.dials import InputError
 from engine.study_result import Study, shipped
-from engine.study_statistics import errors
+from engine.study_statistics import area_of_cost, area_of_gain, area_of_verdict, errors
 
 
 def page() -> None:
-    from app.pages import does_it_work
+    from app.views import does_it_work
 
     does_it_work.page()
 
@@ -35,6 +35,8 @@ def test_the_answer_is_that_of_the_shipped_study() -> None:
     assert [each.value for each in at.title] == ["Does it work?"]
     assert f"{found.missed.count} of {found.missed.curves} (" in said(at)
     assert f"{found.false.count} of {found.false.curves} (" in said(at)
+    for area in (area_of_verdict, area_of_gain, area_of_cost):
+        assert f"{area(shipped().curves).mean:.2f} (" in said(at)
     assert "What it cannot say" in said(at)
 
 

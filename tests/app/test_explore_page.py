@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import jobs, serve
 from app.jobs import JobManager
-from app.pages import explore
+from app.views import explore
 from engine import discovery
 from engine.dials import Dial, Variant, dial_of, dials_of
 from engine.models.base import Card

@@ -10,7 +10,7 @@ import streamlit as st
 from engine.dials import InputError
 from engine.study_page import markdown
 from engine.study_result import Curve, Study, shipped
-from engine.study_statistics import Errors, Rate, errors
+from engine.study_statistics import Errors, Rate, area_of_cost, area_of_gain, area_of_verdict, errors
 
 QUESTION = """A clean regime is meant to tell a genuine handle from one that only looks like it. Here that is tested,
 on networks of which it is known what is genuine: each from three training seeds, on every dial, under
@@ -37,6 +37,7 @@ def page() -> None:
         return
     found = errors(study.curves, "regime")
     st.markdown(_answer(found))
+    st.markdown(_ranking(study.curves))
     st.plotly_chart(_by_dial(study), key="study-by-dial", config={"displayModeBar": False})
     st.markdown(LIMITS)
     with st.expander("All figures", key="all-figures"):
@@ -47,6 +48,16 @@ def _answer(found: Errors) -> str:
     return (
         f"Of the curves of **genuine** handles {_share(found.missed)} show no clean regime: they are *missed*. "
         f"Of the curves of **spurious** ones {_share(found.false)} show one: they are *falsely clean*."
+    )
+
+
+def _ranking(curves: Sequence[Curve]) -> str:
+    areas = (area_of_verdict(curves), area_of_gain(curves), area_of_cost(curves))
+    by_verdict, by_gain, by_cost = (f"{area.mean:.2f} ({area.low:.2f} to {area.high:.2f})" for area in areas)
+    return (
+        f"The chance that a genuine handle ranks above a spurious one is {by_verdict} by the verdict, {by_gain} by the "
+        f"selectivity gain, and {by_cost} by what it costs *undegraded*. As long as the first two do not lie clearly "
+        "above the last, degrading the network has told no more than looking at the cost."
     )
 
 
@@ -69,6 +80,8 @@ def _by_dial(study: Study) -> go.Figure:
             y=dials,
             name=name,
             mode="markers",
+            orientation="h",
+            offsetgroup=name,
             marker={"color": colour, "symbol": symbol, "size": 11},
             error_x={
                 "array": [rate.interval.high - rate.interval.mean for rate in rates],
@@ -81,8 +94,8 @@ def _by_dial(study: Study) -> go.Figure:
         )
     figure.update_layout(
         height=120 + 44 * len(dials),
-        margin={"l": 8, "r": 8, "t": 32, "b": 8},
-        legend={"orientation": "h", "y": 1.08, "x": 0},
+        margin={"l": 8, "r": 8, "t": 56, "b": 8},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
         scattermode="group",
         scattergap=0.5,
     )
