@@ -29,12 +29,14 @@ class Size:
         items: of each set.
         draws: at each strength of a dial with randomness.
         strengths: of each dial, besides 0; at most.
+        sampled: the same, of a dial whose networks are sampled, which takes longest.
         steps: of each chain, where networks are sampled.
     """
 
     items: int = 256
     draws: int = 8
     strengths: int = 8
+    sampled: int = 4
     steps: int = 100
 
 
