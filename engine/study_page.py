@@ -23,8 +23,8 @@ def markdown(study: Study) -> str:
     dosed = [each for each in curves if each.standing == "spurious"]
     parts = (
         f"{len(curves)} curves of {len(networks)} networks; {size.items} items of each set, {size.draws} draws, "
-        f"{size.strengths} strengths at most ({size.sampled} where networks are sampled, by chains of {size.steps} steps). "
-        f"{sum(each.matched for each in dosed)} of "
+        f"{size.strengths} strengths at most ({size.sampled} where networks are sampled, by chains of {size.steps} "
+        f"steps). {sum(each.matched for each in dosed)} of "
         f"{len(dosed)} spurious curves have the undegraded effect that was wanted. Brackets: {LEVEL:.0%} intervals.",
         "### By dial",
         _table("dial", curves, lambda each: each.dial),
