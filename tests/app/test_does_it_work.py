@@ -42,11 +42,13 @@ def test_the_answer_is_that_of_the_shipped_study() -> None:
 
 def test_every_dial_has_its_rates_with_intervals() -> None:
     study = shipped()
-    missed, false = does_it_work._by_dial(study).data
+    figure = does_it_work._by_dial(study).to_plotly_json()
+    missed, false = figure["data"]
     dials = list(dict.fromkeys(curve.dial for curve in study.curves))
-    assert list(missed.y) == list(false.y) == dials
+    assert list(missed["y"]) == list(false["y"]) == dials
     for trace in (missed, false):
-        for share, above, below in zip(trace.x, trace.error_x.array, trace.error_x.arrayminus, strict=True):
+        errors_of = trace["error_x"]
+        for share, above, below in zip(trace["x"], errors_of["array"], errors_of["arrayminus"], strict=True):
             assert 0 <= share - below <= share <= share + above <= 1
 
 

@@ -132,7 +132,7 @@ def test_shams_come_last_and_are_found_again(experiment: Make, lab: Lab) -> None
     plain = 1 + 2 * asked.draws
     assert sweep.total == plain
     while sweep.done < plain:
-        assert not any(sweep.row(index).shams for index in range(3) if sweep.row(index))
+        assert not any(each.shams for each in sweep.analysis().rows)
         sweep.step()
     assert sweep.total == 2 * plain, "a point for the intervention, and one for all shams"
     while not sweep.finished:
