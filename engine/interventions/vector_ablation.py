@@ -34,7 +34,8 @@ class VectorAblation(Intervention):
     def sham(self, card: Card, number: int) -> Intervention | None:
         if number >= DIRECTIONS:
             return None
-        return RandomAblation(site=card.vectors[self.vector], direction=number, fit_on="original")
+        site = card.vectors[self.vector]
+        return RandomAblation(site=site, direction=number, extent="one place", fit_on="original")
 
     def describe(self) -> str:
         return f"Projecting out {self.vector}"
