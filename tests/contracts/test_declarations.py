@@ -86,18 +86,18 @@ def _bad_values(dial: Dial, card: Card) -> Sequence[tuple[object, str]]:
         allowed = card.options(dial.of)[0]
         bad: list[tuple[object, str]] = [("no-such-option", allowed), ("two\nlines", allowed), ("x" * 5000, allowed)]
         if dial.several:
-            return [([value], words) for value, words in bad] + [([], "at least one"), ("text", ""), ([3], "string")]
-        return [*bad, (3, "string"), (None, "string"), ([allowed], "string")]
+            return [([value], words) for value, words in bad] + [([], "at least one"), ("text", ""), ([3], "text")]
+        return [*bad, (3, "text"), (None, "text"), ([allowed], "text")]
     if dial.kind == "parts":
-        return [("text", "tuple"), (3, "tuple"), (None, "tuple"), (["text"], "dictionary"), ([3], "dictionary")]
+        return [("text", "a list"), (3, "a list"), (None, "a list"), (["text"], "dictionary"), ([3], "dictionary")]
     assert dial.low is not None
     assert dial.high is not None
     return [
         *((value, f"{dial.low:g}") for value in (dial.low - 1, -1e300 if dial.kind == "number" else -(10**30))),
         *((value, f"{dial.high:g}") for value in (dial.high + 1, 1e300 if dial.kind == "number" else 10**30)),
         *((value, "finite") for value in (math.nan, math.inf, -math.inf)),
-        *((value, "number" if dial.kind == "number" else "integer") for value in ("many", None, [1])),
-        *([(dial.default + 0.5, "integer")] if dial.kind == "integer" else []),
+        *((value, "number" if dial.kind == "number" else "whole number") for value in ("many", None, [1])),
+        *([(dial.default + 0.5, "whole number")] if dial.kind == "integer" else []),
     ]
 
 

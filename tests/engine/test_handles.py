@@ -29,7 +29,7 @@ def test_each_row_is_that_of_a_sweep_at_strength_0(lab: Lab) -> None:
     found = undegraded(model, lab, ITEMS)
     assert [each.handle for each in found] == list(model.handles(model.card()))
     for each in found[:3]:
-        form: dict[str, Any] = {"degrader": "checkpoint", "strengths": [0.7], "items": ITEMS}
+        form: dict[str, Any] = {"degrader": "checkpoint", "strengths": [0.7], "items": ITEMS, "shams": 0}
         form |= {"model": "induction", "behaviour": each.handle.behaviour, "intervention": each.handle.intervention}
         swept = Sweep(Experiment.read(form), lab).run().rows[0]
         assert each.row == swept

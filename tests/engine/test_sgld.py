@@ -200,6 +200,7 @@ def test_an_experiment_tells_the_health_and_finds_it_again(tmp_path_factory: pyt
             "strengths": [0.1, 0.5],
             "draws": 4,
             "items": 8,
+            "shams": 0,
         }
     )
     folder = tmp_path_factory.mktemp("store")

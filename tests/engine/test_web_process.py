@@ -32,7 +32,7 @@ for name in presets():
     asked = Experiment.preset(name)
     assert Experiment.from_json(asked.to_json()).key == asked.key
     analysis = analyse([], Criteria(1.0))
-    assert words.answer(asked, analysis, False) == words.PENDING
+    assert words.answer(asked, analysis, False).headline == words.PENDING.headline
     assert [words.place(asked, strength) for strength in asked.sweep_strengths]
     report.write(Path(sys.argv[1]), report.table(analysis), asked, analysis)
     report.read(Path(sys.argv[1]))
