@@ -69,6 +69,9 @@ class ActivationPatching(Intervention):
             return torch.ones_like(position, dtype=torch.bool)
         return ((position[..., None] == state["read"][:, None]) & state["scored"][:, None]).any(-1)
 
+    # It names no sham: in what it does at a site there are no parts to exchange, and another site carries what sets the
+    # counterpart apart as well.
+
     def describe(self) -> str:
         where = f"position {self.position}" if self.at == "one position" else self.at
         return f"Patching {self.site} at {where} from the corrupt counterpart"

@@ -34,6 +34,7 @@ class VectorAblation(Intervention):
     def sham(self, card: Card, number: int) -> Intervention | None:
         if number >= DIRECTIONS:
             return None
+        # isotropic: a direction that is distributed as activations are may lie along the very vector
         site = card.vectors[self.vector]
         return RandomAblation(site=site, direction=number, extent="one place", fit_on="original")
 
