@@ -74,7 +74,8 @@ class Calibration:
         if near:
             return f"{wanted} are reached only approximately: {'; '.join(near)}."
         low, high = self.losses
-        return f"{wanted} are never reached: the dial gives from {nats(low)} to {nats(high)} nats."
+        searched = f"from {self.curve[0].label} to {self.curve[-1].label}"
+        return f"{wanted} are never reached: {searched} the dial gives from {nats(low)} to {nats(high)} nats."
 
 
 @dataclass(frozen=True)

@@ -164,8 +164,8 @@ def test_a_loss_that_is_never_reached_is_told_with_those_that_are(noise_dial: Ex
     above, below = calibrate(noise_dial, lab, [2.7, 2.2])
     assert above.crossings == below.crossings == ()
     assert above.losses == pytest.approx((2.31, 2.64))
-    assert above.sentence == "2.7 nats are never reached: the dial gives from 2.31 to 2.64 nats."
-    assert below.sentence == "2.2 nats are never reached: the dial gives from 2.31 to 2.64 nats."
+    assert above.sentence == "2.7 nats are never reached: from noise 0 to noise 0.6 the dial gives from 2.31 to 2.64 nats."
+    assert below.sentence == "2.2 nats are never reached: from noise 0 to noise 0.6 the dial gives from 2.31 to 2.64 nats."
 
 
 def test_a_jump_is_told_from_both_sides(noise_dial: Experiment, lab: Lab, toy: Toy) -> None:
@@ -337,7 +337,7 @@ def test_strengths_are_those_that_give_the_losses(noise_dial: Experiment, lab: L
     assert [each.wanted for each in on.calibrations] == [2.3, 2.4, 2.6, 2.8, 3.5]
     assert on.left_out == (
         "2.3 nats is the loss of the undegraded network.",
-        "3.5 nats are never reached: the dial gives from 2.3 to 2.9 nats.",
+        "3.5 nats are never reached: from noise 0 to noise 0.6 the dial gives from 2.3 to 2.9 nats.",
     )
     rows = Sweep(on.experiment, lab).run().rows
     assert [row.degraded_loss for row in rows] == pytest.approx([2.3, 2.4, 2.6, 2.8], abs=TOLERANCE)
@@ -418,7 +418,7 @@ def test_the_command_prints_a_line_for_each_crossing_and_a_sentence_for_each_los
     assert [row.split()[0] for row in rows] == ["2.6", "2.6", "3.5"]
     assert [row.endswith(end) for row, end in zip(rows, ("noise 0.15", "noise 0.4", "never"), strict=True)]
     assert once == "  2.6 nats are reached twice: at noise 0.15 and at noise 0.4."
-    assert never == "  3.5 nats are never reached: the dial gives from 2.3 to 2.9 nats."
+    assert never == "  3.5 nats are never reached: from noise 0 to noise 0.6 the dial gives from 2.3 to 2.9 nats."
     assert left_out == f"left out of {tmp_path / 'on.json'}: {never.strip()}"
     assert where.startswith("Measured on ")
     written = Experiment.from_json((tmp_path / "on.json").read_bytes())

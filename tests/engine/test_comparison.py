@@ -134,7 +134,7 @@ def test_a_loss_that_is_never_reached_keeps_its_row_and_says_why(planted: Make, 
     frame = compare_dials(planted(), lab, [0.2, OUT_OF_REACH])
     for name in DIALS:
         reached, missed = frame.loc[frame["dial"] == name].to_dict("records")
-        assert missed["note"].startswith(f"{OUT_OF_REACH:g} nats are never reached: the dial gives from 0.")
+        assert missed["note"].startswith(f"{OUT_OF_REACH:g} nats are never reached: from ")
         assert all(pd.isna(missed[name]) for name in MEASURED)
         assert missed["verdict"] == reached["verdict"]
     nowhere = compare_dials(planted(), lab, [OUT_OF_REACH])

@@ -22,6 +22,7 @@ from engine.regime import Analysis, verdict
 from engine.report import COLUMNS, finite, item_table, read, table, write
 from engine.spec import Experiment
 from engine.store import Store
+from engine.strength import Sham
 from engine.sweep import Sweep
 
 Make = Callable[..., Experiment]
@@ -78,6 +79,7 @@ def test_a_file_keeps_columns_experiment_and_verdict(sweep: Sweep, tmp_path: Pat
     assert content.schema.metadata[b"experiment"].decode() == sweep.experiment.to_json()
     again, form = read(path)
     assert told(again) == told(analysis)
+    assert [type(sham) for row in again.rows for sham in row.shams] == [Sham] * (2 * len(again.rows))
     assert Experiment.read(form) == sweep.experiment
 
 
