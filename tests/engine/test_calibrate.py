@@ -164,8 +164,9 @@ def test_a_loss_that_is_never_reached_is_told_with_those_that_are(noise_dial: Ex
     above, below = calibrate(noise_dial, lab, [2.7, 2.2])
     assert above.crossings == below.crossings == ()
     assert above.losses == pytest.approx((2.31, 2.64))
-    assert above.sentence == "2.7 nats are never reached: from noise 0 to noise 0.6 the dial gives from 2.31 to 2.64 nats."
-    assert below.sentence == "2.2 nats are never reached: from noise 0 to noise 0.6 the dial gives from 2.31 to 2.64 nats."
+    gives = "from noise 0 to noise 0.6 the dial gives from 2.31 to 2.64 nats."
+    assert above.sentence == f"2.7 nats are never reached: {gives}"
+    assert below.sentence == f"2.2 nats are never reached: {gives}"
 
 
 def test_a_jump_is_told_from_both_sides(noise_dial: Experiment, lab: Lab, toy: Toy) -> None:
