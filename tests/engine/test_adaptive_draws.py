@@ -13,6 +13,7 @@ from engine.strength import Criteria, Point, Row, margin_of, row
 
 CHANCE, MARGIN, ITEMS = 4.0, 0.1, 64
 SIZES = (4, 8, 16, 32)
+REPEATS = 400
 
 
 def point(rng: np.random.Generator, strength: float, draws: int, delta: float, by_item: np.ndarray) -> Point:
@@ -43,20 +44,20 @@ def state_at_the_end(rng: np.random.Generator, delta: float, sizes: tuple[int, .
     return judged.state
 
 
-def share_clean(delta: float, sizes: tuple[int, ...], level: float, repeats: int = 800) -> float:
+def share_clean(delta: float, sizes: tuple[int, ...], level: float) -> float:
     rng = np.random.default_rng(0)
-    return float(np.mean([state_at_the_end(rng, delta, sizes, level) == "clean" for _ in range(repeats)]))
+    return float(np.mean([state_at_the_end(rng, delta, sizes, level) == "clean" for _ in range(REPEATS)]))
 
 
 def test_at_the_margin_the_adaptive_rule_is_wrong_no_more_often_than_its_level() -> None:
     alpha = 0.05
-    error = 2 * math.sqrt(alpha * (1 - alpha) / 800)
+    error = 2 * math.sqrt(alpha * (1 - alpha) / REPEATS)
     assert share_clean(MARGIN, SIZES, alpha / len(SIZES)) <= alpha + error
 
 
 def test_looks_at_the_full_level_would_be_wrong_too_often() -> None:
     """That the simulation could fail."""
-    assert share_clean(MARGIN, SIZES, 0.05) > 0.05 + 2 * math.sqrt(0.05 * 0.95 / 800)
+    assert share_clean(MARGIN, SIZES, 0.05) > 0.05 + 2 * math.sqrt(0.05 * 0.95 / REPEATS)
 
 
 def test_it_finds_what_is_clean() -> None:
