@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 import streamlit as st
 
-from engine.dials import Dial, Variant, dials_of, shown
+from engine.dials import Dial, InputError, Variant, dials_of, shown
 from engine.dials import listed as listed_for_a_notice
 from engine.models.base import Card
 
@@ -34,8 +34,14 @@ class Panel:
     def __init__(self, asked: Mapping[str, Sequence[str]]) -> None:
         self._asked = dict(asked)
         self._shown: set[str] = set()
+        self._refused: list[str] = []
         self.notices: list[str] = []
         self.change: Change = "none"
+
+    def take(self, key: str) -> str | None:
+        """What the URL says under a name that no control has."""
+        asked = self._asked.pop(key, None)
+        return asked[-1] if asked else None
 
     def choose(
         self, label: str, key: str, names: Sequence[str], start: str, *, anew: bool = False, help: str | None = None
@@ -106,17 +112,17 @@ class Panel:
         return self._note(key, value, dial.allowed)
 
     def optional_number(
-        self, label: str, key: str, low: float, high: float, placeholder: str, help: str
+        self, label: str, key: str, low: float, high: float, start: float | None, placeholder: str, help: str
     ) -> float | None:
-        """A number that may be left empty, as it is again with another network: it was meant for that one."""
-        self._settle(key, None)
+        """A number that may be left empty; with another network it begins anew: it was meant for that one."""
+        self._settle(key, start)
         value = st.number_input(
             label,
             low,
             high,
-            None,
+            start,
             step=0.01,
-            format="%.3f",
+            format="%g",
             key=key,
             placeholder=placeholder,
             help=help,
@@ -124,10 +130,30 @@ class Panel:
         )
         return self._note(key, value, f"a number between {low:g} and {high:g}")
 
+    def numbers(
+        self, label: str, key: str, start: Sequence[float] | None, placeholder: str, help: str
+    ) -> list[float] | None:
+        """Numbers with commas between them, or none if it is left empty. Anything else `finish` refuses."""
+        text = ", ".join(map(repr, start or ()))
+        self._settle(key, text)
+        value = st.text_input(label, text, key=key, placeholder=placeholder, help=help, bind="query-params")
+        self._shown.add(key)
+        try:
+            return [float(each) for each in value.split(",") if each.strip()] or None
+        except ValueError:
+            self._refused.append(
+                f"{label} must be numbers with commas between them, got {shown(value)}; correct them, or leave the "
+                "field empty."
+            )
+            return None
+
     def finish(self) -> None:
         """Notices what is left of the URL: settings that nothing here goes by.
 
         With another network it forgets what is out of sight, which Streamlit would bring back.
+
+        Raises:
+            InputError: a control holds what it can't mean.
         """
         drawn: set[str] = st.session_state.setdefault(DRAWN, set())
         if self.change != "none":
@@ -139,6 +165,8 @@ class Panel:
                 self.notices.append(
                     f"The link's setting {_quoted(key)} does not belong to what is shown; it is left out."
                 )
+        for sentence in self._refused:
+            raise InputError(sentence)
 
     def _options(self, dial: Dial, label: str, card: Card, begin: Mapping[str, Any], common: dict[str, Any]) -> Any:
         choices, suggested, groups = card.options(dial.of), card.suggested(dial.of), card.groups.get(dial.of, {})

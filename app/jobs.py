@@ -1,4 +1,4 @@
-"""Jobs: one for each experiment that somebody looks at, whoever and however many look.
+"""Jobs: one for each question that somebody asked, whoever and however many look at it.
 
 The manager belongs to the web process. It starts the worker, keeps what the worker tells as snapshots, and starts the
 worker again if it dies: the sweep then goes on from what was stored.
@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 
 from app.snapshot import Message, Snapshot, announced
 from engine.dials import InputError
+from engine.questions import Question
 from engine.runners.process import WorkerProcess
 from engine.spec import Experiment
 
@@ -48,17 +49,17 @@ class Worker(Protocol):
 
 @dataclass
 class Job:
-    """An experiment under way, or done.
+    """A question that is being answered, or that is.
 
     Attributes:
-        experiment: what is measured.
+        question: what is measured: a sweep, a comparison or a map.
         snapshot: what is known of it; replaced, never changed.
         listeners: whom to call when the snapshot is replaced.
         opened: when somebody last asked for it, by the monotonic clock.
         reached: the most points that the worker has told of, whichever worker it was.
     """
 
-    experiment: Experiment
+    question: Question
     snapshot: Snapshot
     listeners: set[Listener] = field(default_factory=set)
     opened: float = 0.0
@@ -83,14 +84,19 @@ class JobManager:
         self._worker = start_worker()
         self._start_listening()
 
-    def open(self, experiment: Experiment) -> Job:
-        """The experiment's job, started if it is new. A cancelled one stays cancelled."""
+    def open(self, question: Question) -> Job:
+        """The question's job, started if it is new. A cancelled one stays cancelled."""
         with self._lock:
-            job = self._jobs.pop(experiment.key, None) or self._begin(experiment)
-            self._jobs[experiment.key] = job  # at the end: the dictionary is in order of use
+            job = self._jobs.pop(question.key, None) or self._begin(question)
+            self._jobs[question.key] = job  # at the end: the dictionary is in order of use
             job.opened = time.monotonic()
             self._forget_oldest()
             return job
+
+    def under_way(self) -> list[Job]:
+        """The jobs that the worker has something to do for, the one asked for last at the end."""
+        with self._lock:
+            return [job for job in self._jobs.values() if job.active]
 
     def get(self, key: str) -> Job | None:
         """The job of this key, if there is one."""
@@ -122,13 +128,14 @@ class JobManager:
                 self._tell(job, {"status": "cancelled"})
 
     def leave(self, key: str, listener: Listener | None, opened: float) -> None:
-        """One who watched looks at another experiment now. With the last of them the job is dropped, unless it was
-        opened again meanwhile; what it measured is in the store.
+        """One who watched looks at another question now. With the last of them a sweep is dropped, unless it was
+        opened again meanwhile; what it measured is in the store. What was asked for by a button goes on.
         """
         with self._lock:
             self.unwatch(key, listener)
             job = self._jobs.get(key)
-            if job is not None and job.active and not job.listeners and job.opened <= opened:
+            dropped = job is not None and job.question.kind == "sweep" and not job.listeners and job.opened <= opened
+            if job is not None and job.active and dropped:
                 self._worker.send({"do": "cancel", "key": key})
                 del self._jobs[key]
 
@@ -155,10 +162,11 @@ class JobManager:
                 self.focus(key, strength)
 
     def focus(self, key: str, strength: float) -> None:
-        """Puts one of the job's strengths first in its queue."""
+        """Puts one of a sweep's strengths first in its queue."""
         with self._lock:
             job = self._jobs.get(key)
-            if job is not None and strength in job.experiment.sweep_strengths:
+            asked = job and job.question
+            if isinstance(asked, Experiment) and strength in asked.sweep_strengths:
                 self._worker.send({"do": "focus", "key": key, "strength": strength})
 
     def close(self) -> None:
@@ -167,8 +175,8 @@ class JobManager:
             self._closed = True
             self._worker.close()
 
-    def _begin(self, experiment: Experiment) -> Job:
-        job = Job(experiment, announced(experiment).updated(self._greeting))
+    def _begin(self, question: Question) -> Job:
+        job = Job(question, announced(question).updated(self._greeting))
         self._submit(job)
         return job
 
@@ -176,8 +184,9 @@ class JobManager:
         if self._deaths > RESTARTS:
             self._tell(job, GIVEN_UP)
             return
+        asked = job.question
         self._worker.send(
-            {"do": "start", "key": job.experiment.key, "experiment": job.experiment.model_dump(mode="json")}
+            {"do": "start", "key": asked.key, "kind": asked.kind, "question": asked.model_dump(mode="json")}
         )
 
     def _start_listening(self) -> None:

@@ -4,43 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Self
 
+from engine.questions import Question
 from engine.spec import Experiment
 from engine.words import PENDING, with_network
 
 Message = dict[str, Any]
 
 
-def announced(experiment: Experiment) -> Snapshot:
-    """What can be said of an experiment before the engine has said anything."""
-    card, degrader, strengths = experiment.card, experiment.degrader, experiment.sweep_strengths
+def announced(question: Question) -> Snapshot:
+    """What can be said of a question before the engine has said anything."""
+    experiment = question if isinstance(question, Experiment) else question.experiment
     unknown = dict.fromkeys(("degraded_loss", "loss_delta", "effect", "chance", "margin"))
-    return Snapshot().updated(
-        {
-            "key": experiment.key,
-            "status": "queued",
-            "message": "",
-            "device": "",
-            "store": "",
-            "progress": {"done": 0, "total": 0, "seconds": 0},
-            "sampling": False,
-            "sampled": degrader.together,
-            "strengths": strengths,
-            "axis": {**asdict(degrader.axis(card)), "ticks": [degrader.label(each, card) for each in strengths]},
-            "text": {
-                "intervention": experiment.intervention.describe(),
-                "effect": experiment.behaviour.effect,
-                "degrader": degrader.name,
-                "shams": [sham.describe() for sham in experiment.controls],
-            },
-            "reference": {**unknown, "retention_min": experiment.retention_min, "alpha": experiment.level},
-            "verdict": {**with_network(experiment, PENDING)._asdict(), "regime": None},
-            "band": [],
-            "examples": [],
-            "rows": [None] * len(strengths),
-        }
-    )
+    common = {
+        "key": question.key,
+        "kind": question.kind,
+        "status": "queued",
+        "message": "",
+        "device": "",
+        "store": "",
+        "progress": {"done": 0, "total": 0, "seconds": 0},
+        "sampling": False,
+        "text": {
+            "intervention": experiment.intervention.describe(),
+            "effect": experiment.behaviour.effect,
+            "degrader": experiment.degrader.name,
+            "shams": [sham.describe() for sham in experiment.controls],
+        },
+        "reference": {**unknown, "retention_min": experiment.retention_min, "alpha": experiment.level},
+    }
+    return Snapshot().updated(common | (_of_sweep(question) if isinstance(question, Experiment) else _OF_TABLE))
+
+
+_OF_TABLE: Final[Message] = {"axes": {}, "curves": [], "ranking": [], "rows": []}
+
+
+def _of_sweep(experiment: Experiment) -> Message:
+    card, degrader, strengths = experiment.card, experiment.degrader, experiment.sweep_strengths
+    return {
+        "sampled": degrader.together,
+        "strengths": strengths,
+        "axis": {**asdict(degrader.axis(card)), "ticks": [degrader.label(each, card) for each in strengths]},
+        "verdict": {**with_network(experiment, PENDING)._asdict(), "regime": None},
+        "band": [],
+        "examples": [],
+        "rows": [None] * len(strengths),
+    }
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,16 @@ from typing import Any, Final
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app.beginning import choose_beginning, told
 from app.controls import Change, Panel
 from app.parts import choose_variant
 from engine import discovery
 from engine.degraders.base import Degrader
 from engine.dials import InputError, Variant, dial_of
 from engine.models.base import Card, Model
-from engine.spec import Experiment, presets, read_variant
+from engine.spec import Experiment, read_variant
 
-DEFAULT_PRESET: Final = "becomes-clean"
-LOWEST_MARGIN: Final = 0.001
+LOWEST_MARGIN: Final = 1e-6
 HIGHEST_MARGIN: Final = 10.0
 NETWORK: Final = "network-shown"
 TRAINED: Final = "end of training"
@@ -31,19 +31,21 @@ def choose_experiment() -> tuple[Experiment, list[str]]:
         InputError: the settings do not fit together, or the model has not been trained here.
     """
     panel = Panel({name: st.query_params.get_all(name) for name in st.query_params})
-    preset: dict[str, Any] = presets()[DEFAULT_PRESET]["experiment"]
     form: dict[str, Any] = {}
     with st.sidebar:
         st.markdown("## Regime:green[scope]")
-        form["model"] = _variant(panel, "model", discovery.find("models"), None, preset["model"])
+        story, first = choose_beginning(panel)
+        about = st.empty()
+        form["model"] = _variant(panel, "model", discovery.find("models"), None, first["model"])
         model = read_variant(form["model"], "models")
         assert isinstance(model, Model)
-        panel.change = _change(model)
+        panel.change = _change(model, panel.change)
         card = model.card()
+        same = read_variant(first["model"], "models") == model
         with st.container():
-            form["step"] = _step(panel, card)
+            form["step"] = _step(panel, card, first.get("step") if same else None)
         card = card.up_to(form["step"])
-        begin = _beginning(model, card, preset)
+        begin = first if same else _beginning(model, card, first)
 
         behaviours = {name: kind for name, kind in discovery.find("behaviours").items() if kind.is_compatible(model)}
         degraders = {name: kind for name, kind in discovery.find("degraders").items() if kind.is_compatible(card)}
@@ -59,6 +61,7 @@ def choose_experiment() -> tuple[Experiment, list[str]]:
             many = _sampling(panel, form, card, begin, _is_random(form["degrader"]))
     panel.finish()
     experiment = Experiment.read(form)
+    about.caption(told(story, experiment == Experiment.read(first)))
     if experiment.items < form["items"]:
         many.caption(f"All {experiment.items} items there are.")
     if known := _standing(experiment):
@@ -78,7 +81,7 @@ def _variant(
     return choose_variant(panel, known[name], card, start if name == start["name"] else {})
 
 
-def _step(panel: Panel, card: Card) -> int | None:
+def _step(panel: Panel, card: Card, start: int | None) -> int | None:
     """The checkpoint that is studied; none for the trained network."""
     earlier = [str(step) for step in reversed(card.steps[:-1])]
     if not earlier:
@@ -87,7 +90,7 @@ def _step(panel: Panel, card: Card) -> int | None:
         "Network studied (training step)",
         "step",
         [TRAINED, *earlier],
-        TRAINED,
+        TRAINED if start is None else str(start),
         anew=True,
         help="The checkpoint that is degraded, and that the degraded networks are compared with.",
     )
@@ -110,6 +113,7 @@ def _sampling(panel: Panel, form: dict[str, Any], card: Card, begin: Mapping[str
         if random:
             for name in ("draws", "doublings"):
                 form[name] = panel.dial(dial_of(Experiment, name), name, card, begin)
+        form["strengths"] = _strengths(panel, form["degrader"]["name"], begin)
     form["items"] = panel.dial(dial_of(Experiment, "items"), "items", card, begin)
     remark = st.container()
     form["shams"] = panel.dial(dial_of(Experiment, "shams"), "shams", card, begin)
@@ -119,6 +123,7 @@ def _sampling(panel: Panel, form: dict[str, Any], card: Card, begin: Mapping[str
         "margin",
         LOWEST_MARGIN,
         HIGHEST_MARGIN,
+        begin.get("margin"),
         "automatic",
         "Loss delta that counts as no longer significant. Empty: 5 % of what the network knows, chance − L(0).",
     )
@@ -127,22 +132,33 @@ def _sampling(panel: Panel, form: dict[str, Any], card: Card, begin: Mapping[str
     return remark
 
 
-def _change(model: Model) -> Change:
-    """How the chosen model differs from the one that the page was last drawn for."""
+def _strengths(panel: Panel, degrader: str, begin: Mapping[str, Any]) -> list[float] | None:
+    """Strengths instead of those of the dial's default sweep; each dial has its own."""
+    given = begin["degrader"]
+    same = degrader == (given if isinstance(given, str) else given["name"])
+    return panel.numbers(
+        "Strengths",
+        f"{degrader}.strengths",
+        begin.get("strengths") if same else None,
+        "the dial's default sweep",
+        "Strengths to measure besides 0, in the dial's own numbers, as they stand in an exported table.",
+    )
+
+
+def _change(model: Model, change: Change) -> Change:
+    """How the chosen model differs from the one that the page was last drawn for, if not everything begins anew."""
     former = st.session_state.get(NETWORK, model)
     st.session_state[NETWORK] = model
-    if former == model:
-        return "none"
+    if former == model or change != "none":
+        return change
     return "parameters" if former.name == model.name else "model"
 
 
-def _beginning(model: Model, card: Card, preset: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What to begin with: the preset on its own network; on another its dial, and the first handle that is known."""
-    if read_variant(preset["model"], "models") == model:
-        return preset
+def _beginning(model: Model, card: Card, story: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What to begin with on another network than the story's: its dial, and the first handle that is known."""
     handle = next(iter(model.handles(card)), None)
     return {
-        "degrader": preset["degrader"],
+        "degrader": story["degrader"],
         "behaviour": handle.behaviour if handle else "",
         "intervention": handle.intervention if handle else "",
     }

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import (
     BaseModel,
@@ -49,6 +49,9 @@ class Experiment(BaseModel):
     """One intervention on one model, swept over the strengths of one degrader."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    kind: ClassVar[str] = "sweep"
+    """Of a question; see `engine.questions`."""
 
     model: Annotated[Model, _field("models"), _as_json]
     step: int | None = Field(

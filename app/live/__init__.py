@@ -1,6 +1,6 @@
-"""The live component of Explore: verdict, strength dial, charts and examples, fed over a WebSocket.
+"""The live components: each shows one job, fed over a WebSocket.
 
-Streamlit sends the page the skeleton (``explore.html``) and the styles; the rest are ES modules that the app serves
+Streamlit sends the page the skeleton and the styles; the rest are ES modules that the app serves
 from this folder at ``/live/``. The address carries a hash of their contents, so that a browser never runs old ones.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from streamlit.components.v2 import component
 
@@ -23,26 +23,33 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent
 """What the app serves at ``/live/``."""
 
+View = Literal["explore", "dials", "interventions", "phase-map"]
+"""The live components. Each has a skeleton (`<view>.html`) and a script (`<view>.js`), and styles of its own
+(`<view>.css`) if it needs more than those of Explore."""
+
 # Streamlit runs a component's script from a blob address, where a relative import has no base: hence location.origin.
 _SCRIPT = Template("""\
 export default async function (component) {
-  const { default: explore } = await import(new URL("$explore", location.origin).href)
-  return explore({ ...component, plotly: "$plotly" })
+  const { default: view } = await import(new URL("$view", location.origin).href)
+  return view({ ...component, plotly: "$plotly" })
 }
 """)
 
 
-def explore(
+def show(
+    view: View,
     data: Mapping[str, Any],
     key: str,
     on_transport_change: Callable[[], None] = lambda: None,
     on_command_change: Callable[[], None] = lambda: None,
 ) -> ComponentResult:
-    """Show one experiment, or go on showing it with newer data.
+    """Show one job, or go on showing it with newer data.
 
     Args:
-        data: ``key`` (of the experiment), ``snapshot`` (full, or None), ``socket`` and ``csv`` (addresses).
-        key: Streamlit's key of the component. Keep it when the experiment changes, so that the page elements stay.
+        view: Which component.
+        data: ``key`` and ``kind`` (of the question), ``snapshot`` (full, or None), ``socket`` (an address), ``files``
+            (addresses by form) and ``copy`` (texts by language).
+        key: Streamlit's key of the component. Keep it when the question changes, so that the page elements stay.
         on_transport_change: Called when ``transport`` becomes ``"poll"``: the browser cannot open a WebSocket, so
             ``data["snapshot"]`` must be renewed about once a second.
         on_command_change: Called when ``command`` arrives, which happens only while polling: what would have gone
@@ -51,7 +58,7 @@ def explore(
     Returns:
         ``transport`` (``"socket"`` or ``"poll"``) and ``command`` (a mapping, or None).
     """
-    return _component()(
+    return _component(view)(
         key=key,
         data=dict(data),
         default={"transport": "socket"},
@@ -61,17 +68,18 @@ def explore(
 
 
 @cache
-def _component() -> ComponentRenderer:
-    """Register the component, once a process."""
+def _component(view: View) -> ComponentRenderer:
+    """Register a component, once a process."""
     vendored = json.loads((FOLDER / "vendor" / "plotly.json").read_text(encoding="utf-8"))
     addresses = {
-        "explore": f"/live/explore.js?v={_fingerprint()}",
+        "view": f"/live/{view}.js?v={_fingerprint()}",
         "plotly": f"/live/vendor/{vendored['file']}?v={vendored['sha256'][:12]}",
     }
+    styles = (FOLDER / f"{name}.css" for name in dict.fromkeys(("explore", view)))
     return component(
-        "regimescope_explore",
-        html=Template((FOLDER / "explore.html").read_text(encoding="utf-8")).substitute(addresses),
-        css=(FOLDER / "explore.css").read_text(encoding="utf-8"),
+        f"regimescope_{view.replace('-', '_')}",
+        html=Template((FOLDER / f"{view}.html").read_text(encoding="utf-8")).substitute(addresses),
+        css="".join(path.read_text(encoding="utf-8") for path in styles if path.is_file()),
         js=_SCRIPT.substitute(addresses),
         isolate_styles=False,
     )

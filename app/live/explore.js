@@ -127,7 +127,7 @@ function createView(root, plotly) {
       dial.place(position);
     }
     readouts.showVerdict(shown, gone);
-    foot.show(shown, connection, component.data.csv);
+    foot.show(shown, connection, component.data.files.CSV);
     showCursor();
     charts.show(shown, palette);
   }

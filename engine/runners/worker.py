@@ -4,7 +4,7 @@ It reads commands from standard input and writes events to standard output. One 
 are obeyed between batches; several sweeps take turns. When standard input closes, whoever started the worker is gone,
 and so is the worker.
 
-Commands: `{"do": "start", "key", "experiment"}`, `{"do": "cancel", "key"}`, `{"do": "focus", "key", "strength"}`.
+Commands: `{"do": "start", "key", "kind", "question"}`, `{"do": "cancel", "key"}`, `{"do": "focus", "key", "strength"}`.
 Events: `{"event": "ready", "device", "store", "message"}` and `{"event": "update", "key", …}`, whose other fields
 replace those of the sweep's snapshot; `rows` given by index replace single rows.
 """
@@ -56,7 +56,7 @@ class Worker:
     def obey(self, command: dict[str, Any]) -> None:
         """Carries out one command; one about a sweep that is not under way has nothing to do."""
         match command:
-            case {"do": "start", "key": key, "experiment": form} if key not in self._sweeps:
+            case {"do": "start", "key": key, "kind": "sweep", "question": form} if key not in self._sweeps:
                 self._guarded(key, lambda: self._start(key, form))
             case {"do": "cancel", "key": key}:
                 self._sweeps.pop(key, None)

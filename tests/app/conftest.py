@@ -55,4 +55,4 @@ def job(manager: JobManager, experiment: Callable[..., Experiment]) -> Job:
 @pytest.fixture
 def key(job: Job) -> str:
     """Its key."""
-    return job.experiment.key
+    return job.question.key

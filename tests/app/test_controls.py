@@ -73,7 +73,7 @@ def page() -> None:
 
     panel = Panel({name: st.query_params.get_all(name) for name in st.query_params})
     st.session_state.chosen = panel.variant(Everything, CARD, st.session_state.get("begin", {}))
-    st.session_state.optional = panel.optional_number("Margin", "margin", 0.5, 10.0, "none", "A margin.")
+    st.session_state.optional = panel.optional_number("Margin", "margin", 0.5, 10.0, None, "none", "A margin.")
     panel.finish()
     st.session_state.notices = panel.notices
 

@@ -50,7 +50,8 @@ def asked(at: AppTest) -> Experiment:
     """The experiment that the page shows."""
     job = jobs.manager().get(shown(at)["key"])
     assert job is not None
-    return job.experiment
+    assert isinstance(job.question, Experiment)
+    return job.question
 
 
 def test_no_two_variants_have_a_control_of_the_same_key() -> None:

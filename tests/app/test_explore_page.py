@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import jobs, serve
 from app.jobs import JobManager
-from app.views import explore
+from app.views import following
 from engine import discovery
 from engine.dials import Dial, Variant, dial_of, dials_of
 from engine.models.base import Card
@@ -68,7 +68,7 @@ def test_the_page_opens_with_the_default_experiment_under_way(visit: Visit, work
     data = shown(visit())
     assert data["key"] == data["snapshot"]["key"] == asked.key
     assert data["socket"] == f"/api/jobs/{asked.key}"
-    assert data["csv"] == f"/api/jobs/{asked.key}/result.csv"
+    assert data["files"]["CSV"] == f"/api/jobs/{asked.key}/result.csv"
     assert data["snapshot"]["status"] == "queued"
     assert len(data["snapshot"]["rows"]) == len(asked.sweep_strengths)
     assert workers.latest.did("start") == [asked.key]
@@ -219,7 +219,7 @@ def test_the_url_is_the_experiment(
     asked = with_default(**changes)
     assert texts(at.warning) == texts(at.error) == []
     assert shown(at)["key"] == asked.key
-    assert Experiment.read(workers.latest.sent[0]["experiment"]) == asked
+    assert Experiment.read(workers.latest.sent[0]["question"]) == asked
 
 
 @pytest.mark.parametrize(
@@ -329,9 +329,9 @@ def test_a_browser_without_websockets_is_obeyed_through_streamlit(
 ) -> None:
     """While the browser polls, what it asks for arrives as the component's `command`."""
     result = SimpleNamespace(transport="poll", command=None)
-    monkeypatch.setattr(explore.live, "explore", lambda data, key: result)
+    monkeypatch.setattr(following.live, "show", lambda view, data, key: result)
     at = AppTest.from_function(page, default_timeout=30)
-    at.session_state[explore.COMPONENT] = {"transport": "poll"}
+    at.session_state["explore"] = {"transport": "poll"}
     drawn(at.run())
     result.command = {"type": "cancel"}
     drawn(at.run())

@@ -24,21 +24,21 @@ def test_many_tabs_share_one_job(manager: JobManager, workers: Workers, experime
     assert all(job is opened[0] for job in opened)
     key = experiment().key
     assert workers.latest.did("start") == [key]
-    assert Experiment.read(workers.latest.sent[0]["experiment"]).key == key
+    assert Experiment.read(workers.latest.sent[0]["question"]).key == key
     assert manager.get(key) is opened[0]
 
 
 def test_another_experiment_is_another_job(manager: JobManager, workers: Workers, experiment: Make) -> None:
     jobs_ = [manager.open(experiment(seed=seed)) for seed in (0, 1)]
     assert jobs_[0] is not jobs_[1]
-    assert workers.latest.did("start") == [job.experiment.key for job in jobs_]
+    assert workers.latest.did("start") == [job.question.key for job in jobs_]
 
 
 def test_what_the_worker_tells_reaches_all_who_watch(manager: JobManager, workers: Workers, experiment: Make) -> None:
     job = manager.open(experiment())
-    tabs = [Tab(manager, job.experiment.key) for _ in range(2)]
+    tabs = [Tab(manager, job.question.key) for _ in range(2)]
     before = job.snapshot
-    workers.latest.update(job.experiment.key, status="running", rows={"1": row(1)})
+    workers.latest.update(job.question.key, status="running", rows={"1": row(1)})
     assert [tab.calls for tab in tabs] == [1, 1]
     assert job.snapshot.since(before.version) == {"version": 3, "status": "running", "rows": {"1": row(1)}}
     assert before.get("status") == "queued"
@@ -67,7 +67,7 @@ def test_one_of_two_who_cancels_keeps_the_job_and_the_last_stops_it(
     manager: JobManager, workers: Workers, experiment: Make
 ) -> None:
     job = manager.open(experiment())
-    key = job.experiment.key
+    key = job.question.key
     first, second = Tab(manager, key), Tab(manager, key)
     manager.cancel(key, first.listen)
     assert workers.latest.did("cancel") == []
@@ -81,10 +81,10 @@ def test_one_of_two_who_cancels_keeps_the_job_and_the_last_stops_it(
 
 def test_a_tab_that_is_closed_cancels_nothing(manager: JobManager, workers: Workers, experiment: Make) -> None:
     job = manager.open(experiment())
-    tab = Tab(manager, job.experiment.key)
-    manager.unwatch(job.experiment.key, tab.listen)
+    tab = Tab(manager, job.question.key)
+    manager.unwatch(job.question.key, tab.listen)
     assert workers.latest.did("cancel") == []
-    workers.latest.update(job.experiment.key, status="running")
+    workers.latest.update(job.question.key, status="running")
     assert (status(job), tab.calls) == ("running", 0)
 
 
@@ -92,7 +92,7 @@ def test_a_cancelled_job_is_brought_back_by_resume_alone(
     manager: JobManager, workers: Workers, experiment: Make
 ) -> None:
     job = manager.open(experiment())
-    key = job.experiment.key
+    key = job.question.key
     manager.cancel(key, None)
     assert manager.open(experiment()) is job
     assert (status(job), workers.latest.did("start")) == ("cancelled", [key])
@@ -104,7 +104,7 @@ def test_what_was_under_way_when_a_job_was_cancelled_comes_too_late(
     manager: JobManager, workers: Workers, experiment: Make
 ) -> None:
     job = manager.open(experiment())
-    key = job.experiment.key
+    key = job.question.key
     manager.cancel(key, None)
     before = job.snapshot
     workers.latest.update(key, status="running", rows={"1": row(1)})
@@ -118,7 +118,7 @@ def test_a_job_that_is_done_can_be_neither_cancelled_nor_resumed(
     manager: JobManager, workers: Workers, experiment: Make
 ) -> None:
     job = manager.open(experiment())
-    key = job.experiment.key
+    key = job.question.key
     workers.latest.update(key, status="done", rows={"0": row(0)})
     before = job.snapshot
     for kind in ("cancel", "resume"):
@@ -130,14 +130,14 @@ def test_a_job_that_is_done_can_be_neither_cancelled_nor_resumed(
 
 def test_a_running_job_is_not_started_twice_by_resume(manager: JobManager, workers: Workers, experiment: Make) -> None:
     job = manager.open(experiment())
-    workers.latest.update(job.experiment.key, status="running")
-    manager.resume(job.experiment.key)
-    assert workers.latest.did("start") == [job.experiment.key]
+    workers.latest.update(job.question.key, status="running")
+    manager.resume(job.question.key)
+    assert workers.latest.did("start") == [job.question.key]
 
 
 def test_a_failed_job_can_be_tried_again(manager: JobManager, workers: Workers, experiment: Make) -> None:
     job = manager.open(experiment())
-    key = job.experiment.key
+    key = job.question.key
     workers.latest.update(key, status="failed", message="It stopped.")
     manager.resume(key)
     assert (status(job), job.snapshot.get("message")) == ("queued", "")
@@ -149,7 +149,7 @@ def test_a_failed_job_can_be_tried_again(manager: JobManager, workers: Workers, 
 
 def test_a_job_that_the_last_one_leaves_is_dropped(manager: JobManager, workers: Workers, experiment: Make) -> None:
     job = manager.open(experiment())
-    key = job.experiment.key
+    key = job.question.key
     first, second = Tab(manager, key), Tab(manager, key)
     manager.leave(key, first.listen, job.opened)
     assert manager.get(key) is job
@@ -165,7 +165,7 @@ def test_a_job_that_was_opened_again_meanwhile_is_not_dropped(
     manager: JobManager, workers: Workers, experiment: Make
 ) -> None:
     job = manager.open(experiment())
-    key, opened = job.experiment.key, job.opened
+    key, opened = job.question.key, job.opened
     tab = Tab(manager, key)
     eventually(lambda: manager.open(experiment()).opened > opened, "the clock goes on")
     manager.leave(key, tab.listen, opened)
@@ -178,10 +178,10 @@ def test_a_job_that_is_over_stays_when_it_is_left(
     manager: JobManager, workers: Workers, experiment: Make, ended: str
 ) -> None:
     job = manager.open(experiment())
-    tab = Tab(manager, job.experiment.key)
-    workers.latest.update(job.experiment.key, status=ended)
-    manager.leave(job.experiment.key, tab.listen, job.opened)
-    assert manager.get(job.experiment.key) is job
+    tab = Tab(manager, job.question.key)
+    workers.latest.update(job.question.key, status=ended)
+    manager.leave(job.question.key, tab.listen, job.opened)
+    assert manager.get(job.question.key) is job
     assert (job.listeners, workers.latest.did("cancel")) == (set(), [])
 
 
@@ -190,8 +190,8 @@ def test_a_job_that_is_over_stays_when_it_is_left(
 
 def test_focus_goes_to_the_worker(manager: JobManager, workers: Workers, experiment: Make) -> None:
     job = manager.open(experiment())
-    manager.obey(job.experiment.key, {"type": "focus", "strength": 0.3})
-    assert workers.latest.sent[-1] == {"do": "focus", "key": job.experiment.key, "strength": 0.3}
+    manager.obey(job.question.key, {"type": "focus", "strength": 0.3})
+    assert workers.latest.sent[-1] == {"do": "focus", "key": job.question.key, "strength": 0.3}
 
 
 @pytest.mark.parametrize(
@@ -214,8 +214,8 @@ def test_nonsense_is_left_alone(
 ) -> None:
     job = manager.open(experiment())
     before = job.snapshot
-    manager.obey(job.experiment.key, command)
-    assert workers.latest.did("start") == [job.experiment.key]
+    manager.obey(job.question.key, command)
+    assert workers.latest.did("start") == [job.question.key]
     assert len(workers.latest.sent) == 1
     assert job.snapshot is before
 
@@ -231,7 +231,7 @@ def test_commands_about_unknown_jobs_are_left_alone(manager: JobManager, workers
 
 def test_old_jobs_that_nobody_waits_for_are_forgotten(manager: JobManager, workers: Workers, experiment: Make) -> None:
     first, *others = [experiment(seed=seed) for seed in range(KEPT + 1)]
-    watched, running, *idle = [manager.open(each).experiment.key for each in others]
+    watched, running, *idle = [manager.open(each).question.key for each in others]
     Tab(manager, watched)
     for key in (watched, *idle):
         workers.latest.update(key, status="done")

@@ -31,7 +31,8 @@ def asked(at: AppTest) -> Experiment:
     """The experiment that the page shows."""
     job = jobs.manager().get(shown(at)["key"])
     assert job is not None
-    return job.experiment
+    assert isinstance(job.question, Experiment)
+    return job.question
 
 
 def composed(**query: str | list[str]) -> AppTest:

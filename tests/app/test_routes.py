@@ -29,8 +29,8 @@ def test_the_table_has_the_columns_of_a_report_and_a_line_for_each_measured_stre
         "reason": "It is, you see.",
         "examples": [{}],
     }
-    workers.latest.update(job.experiment.key, rows={"1": worker_row})
-    response, body = site.get(f"/api/jobs/{job.experiment.key}/result.csv")
+    workers.latest.update(job.question.key, rows={"1": worker_row})
+    response, body = site.get(f"/api/jobs/{job.question.key}/result.csv")
     assert response.status == 200
     assert response.headers["Content-Type"].startswith("text/csv")
     assert response.headers["Content-Disposition"].startswith('attachment; filename="induction-head-ablation-')
@@ -43,8 +43,8 @@ def test_the_table_has_the_columns_of_a_report_and_a_line_for_each_measured_stre
 def test_where_networks_were_sampled_the_table_says_how(site: Site, workers: Workers, job: Job) -> None:
     health = {name: number for number, name in enumerate(HEALTH)} | {"flag": "Not mixed: raise the steps."}
     rows = {"0": {"strength": 0.0, "health": None}, "1": {"strength": 0.1, "health": health}}
-    workers.latest.update(job.experiment.key, rows=rows)
-    _, body = site.get(f"/api/jobs/{job.experiment.key}/result.csv")
+    workers.latest.update(job.question.key, rows=rows)
+    _, body = site.get(f"/api/jobs/{job.question.key}/result.csv")
     original, sampled = csv.DictReader(io.StringIO(body.decode()))
     assert list(original) == [*COLUMNS, *HEALTH]
     assert {name: original[name] for name in HEALTH} == dict.fromkeys(HEALTH, "")

@@ -36,7 +36,7 @@ def browse(site: Site, key: str) -> Iterator[Callable[[], Browser]]:
 def test_the_whole_comes_first_and_then_what_changes(browse: Callable[[], Browser], workers: Workers, job: Job) -> None:
     browser = browse()
     assert browser.messages == [{"type": "snapshot", **json.loads(json.dumps(job.snapshot.whole()))}]
-    workers.latest.update(job.experiment.key, status="running", rows={"1": row(1)})
+    workers.latest.update(job.question.key, status="running", rows={"1": row(1)})
     assert browser.hear() == {"type": "update", "version": 3, "status": "running", "rows": {"1": row(1)}}
 
 
@@ -45,8 +45,8 @@ def test_many_changes_are_sent_together_and_none_is_lost(
 ) -> None:
     browser = browse()
     for done in range(100):
-        workers.latest.update(job.experiment.key, progress={"done": done}, rows={str(done % 3): row(done % 3, at=done)})
-    workers.latest.update(job.experiment.key, status="done", progress={"done": 100, "seconds": 9})
+        workers.latest.update(job.question.key, progress={"done": done}, rows={str(done % 3): row(done % 3, at=done)})
+    workers.latest.update(job.question.key, status="done", progress={"done": 100, "seconds": 9})
     browser.hear_until("status", "done")
     assert browser.seen == json.loads(json.dumps(job.snapshot.whole()))
     assert len(browser.messages) < 50
@@ -54,8 +54,8 @@ def test_many_changes_are_sent_together_and_none_is_lost(
 
 def test_every_browser_hears_everything(browse: Callable[[], Browser], workers: Workers, job: Job) -> None:
     browsers = [browse() for _ in range(5)]
-    workers.latest.update(job.experiment.key, status="running", rows={"0": row(0)})
-    workers.latest.update(job.experiment.key, status="done", rows={"1": row(1), "2": row(2)})
+    workers.latest.update(job.question.key, status="running", rows={"0": row(0)})
+    workers.latest.update(job.question.key, status="done", rows={"1": row(1), "2": row(2)})
     for browser in browsers:
         browser.hear_until("status", "done")
         assert browser.seen == json.loads(json.dumps(job.snapshot.whole()))
@@ -80,7 +80,7 @@ def test_one_of_two_who_cancels_stops_nothing_and_hears_no_more(
     browse: Callable[[], Browser], workers: Workers, job: Job
 ) -> None:
     first, second = browse(), browse()
-    key = job.experiment.key
+    key = job.question.key
     first.say(type="cancel")
     first.hear_until("status", "cancelled")
     workers.latest.update(key, status="running", rows={"0": row(0)})
@@ -94,7 +94,7 @@ def test_who_resumes_what_went_on_without_them_sees_all_of_it(
     browse: Callable[[], Browser], workers: Workers, job: Job
 ) -> None:
     first, second = browse(), browse()
-    key = job.experiment.key
+    key = job.question.key
     workers.latest.update(key, status="running")
     first.hear_until("status", "running")
     first.say(type="cancel")
@@ -112,7 +112,7 @@ def test_who_resumes_what_went_on_without_them_sees_all_of_it(
 def test_a_cancel_that_comes_too_late_changes_nothing(
     browse: Callable[[], Browser], workers: Workers, job: Job
 ) -> None:
-    browser, key = browse(), job.experiment.key
+    browser, key = browse(), job.question.key
     workers.latest.update(key, status="done")
     browser.say(type="cancel")
     browser.hear_until("status", "done")
@@ -166,8 +166,8 @@ def test_who_resumes_a_job_that_was_forgotten_is_told_so(
     browser.say(type="cancel")
     browser.hear_until("status", "cancelled")
     for seed in range(1, KEPT + 1):
-        workers.latest.update(manager.open(experiment(seed=seed)).experiment.key, status="done")
-    assert manager.get(job.experiment.key) is None
+        workers.latest.update(manager.open(experiment(seed=seed)).question.key, status="done")
+    assert manager.get(job.question.key) is None
     browser.say(type="resume")
     with pytest.raises(ConnectionClosed) as closed:
         browser.hear()
@@ -194,7 +194,7 @@ def test_a_page_that_was_drawn_twice_can_be_left_as_well(
     browser, opened = browse(), job.opened
     eventually(lambda: manager.open(experiment()).opened > opened, "the page is drawn again")
     browser.say(type="leave")
-    eventually(lambda: manager.get(job.experiment.key) is None, "the job is dropped")
+    eventually(lambda: manager.get(job.question.key) is None, "the job is dropped")
 
 
 def test_a_job_that_is_left_and_opened_again_goes_on(
@@ -219,8 +219,8 @@ def test_closing_a_tab_stops_nothing(
 ) -> None:
     browse().connection.close()
     eventually(lambda: not job.listeners, "the server notices")
-    workers.latest.update(job.experiment.key, status="running")
-    assert manager.get(job.experiment.key) is job
+    workers.latest.update(job.question.key, status="running")
+    assert manager.get(job.question.key) is job
     assert workers.latest.did("cancel") == []
 
 
@@ -230,7 +230,7 @@ def test_a_tab_that_vanishes_while_it_is_told_something_is_forgotten(
     browser = browse()
     browser.connection.socket.shutdown(socket.SHUT_RDWR)
     for count in range(100):
-        workers.latest.update(job.experiment.key, progress={"done": count}, rows={"0": row(0)})
+        workers.latest.update(job.question.key, progress={"done": count}, rows={"0": row(0)})
     eventually(lambda: not job.listeners, "the server notices")
 
 
@@ -253,7 +253,7 @@ def test_pages_of_other_sites_are_refused_with_a_reason(
     site: Site, job: Job, workers: Workers, origin: str | None
 ) -> None:
     asked = origin and origin.replace("own", site.host)
-    with site.socket(job.experiment.key, asked) as connection:
+    with site.socket(job.question.key, asked) as connection:
         with suppress(ConnectionClosed):  # which may have happened already
             connection.send('{"type": "cancel"}')
         with pytest.raises(ConnectionClosed) as closed:

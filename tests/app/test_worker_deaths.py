@@ -17,7 +17,7 @@ def test_a_worker_that_dies_is_replaced_and_gets_what_was_under_way(
     manager: JobManager, workers: Workers, experiment: Make
 ) -> None:
     opened = [manager.open(experiment(seed=seed)) for seed in range(4)]
-    keys = [job.experiment.key for job in opened]
+    keys = [job.question.key for job in opened]
     worker = workers.latest
     worker.update(keys[1], status="running")
     worker.update(keys[2], status="done")
@@ -33,10 +33,10 @@ def test_a_worker_that_keeps_dying_is_given_up_and_every_job_fails_with_a_senten
     manager: JobManager, workers: Workers, experiment: Make
 ) -> None:
     job, done = manager.open(experiment()), manager.open(experiment(seed=1))
-    workers.latest.update(done.experiment.key, status="done")
+    workers.latest.update(done.question.key, status="done")
     for _ in range(RESTARTS):
         workers.kill_latest()
-    tab = Tab(manager, job.experiment.key)
+    tab = Tab(manager, job.question.key)
     workers.latest.die()
     eventually(lambda: status(job) == "failed", "the job fails")
     assert tab.called.is_set()
@@ -55,14 +55,14 @@ def test_nothing_waits_for_a_worker_that_was_given_up(manager: JobManager, worke
 
 def test_trying_again_gives_one_more_worker_a_chance(manager: JobManager, workers: Workers, experiment: Make) -> None:
     job = given_up(manager, workers, experiment)
-    manager.resume(job.experiment.key)
-    assert workers.latest.did("start") == [job.experiment.key]
+    manager.resume(job.question.key)
+    assert workers.latest.did("start") == [job.question.key]
     assert status(job) == "queued"
     workers.latest.die()
     eventually(lambda: status(job) == "failed", "the manager gives up again")
     assert len(workers.all) == RESTARTS + 2
-    manager.resume(job.experiment.key)
-    workers.latest.update(job.experiment.key, status="running", progress={"done": 1})
+    manager.resume(job.question.key)
+    workers.latest.update(job.question.key, status="running", progress={"done": 1})
     assert status(job) == "running"
     workers.kill_latest()
     assert status(job) == "running"
@@ -85,8 +85,8 @@ def test_what_is_recalled_from_the_store_does_not_count_as_progress(
     job = manager.open(experiment())
 
     def get_as_far_as_ever() -> None:
-        workers.latest.update(job.experiment.key, rows=[None] * 3, progress={"done": 0, "total": 5})
-        workers.latest.update(job.experiment.key, rows={"0": row(0)}, progress={"done": 1, "total": 5})
+        workers.latest.update(job.question.key, rows=[None] * 3, progress={"done": 0, "total": 5})
+        workers.latest.update(job.question.key, rows={"0": row(0)}, progress={"done": 1, "total": 5})
 
     for _ in range(RESTARTS):
         get_as_far_as_ever()
@@ -102,7 +102,7 @@ def test_a_worker_that_dies_now_and_then_is_always_replaced(
 ) -> None:
     job = manager.open(experiment())
     for done in range(1, 2 * RESTARTS):
-        workers.latest.update(job.experiment.key, rows={"0": row(0)}, progress={"done": done, "total": 99})
+        workers.latest.update(job.question.key, rows={"0": row(0)}, progress={"done": done, "total": 99})
         workers.kill_latest()
     assert status(job) != "failed"
 
@@ -111,7 +111,7 @@ def test_why_a_job_failed_is_still_said_after_a_restart(
     manager: JobManager, workers: Workers, experiment: Make
 ) -> None:
     job = manager.open(experiment())
-    workers.latest.update(job.experiment.key, status="failed", message="It stopped.")
+    workers.latest.update(job.question.key, status="failed", message="It stopped.")
     workers.latest.die()
     eventually(lambda: len(workers.all) == 2, "another worker is started")
     workers.latest.tell({"event": "ready", "device": "CPU", "store": "", "message": ""})

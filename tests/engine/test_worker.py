@@ -75,7 +75,7 @@ class Talk:
 
     def start(self, experiment: Experiment, key: str | None = None) -> str:
         key = key or experiment.key
-        self.process.send({"do": "start", "key": key, "experiment": experiment.model_dump(mode="json")})
+        self.process.send({"do": "start", "key": key, "kind": "sweep", "question": experiment.model_dump(mode="json")})
         return key
 
     def until(self, wanted: Callable[[Event], bool]) -> Event:
@@ -241,7 +241,7 @@ def test_an_experiment_that_fails_says_so_in_one_sentence_and_leaves_the_others_
     worker: Talk, experiment: Make, changes: dict[str, Any], words: str
 ) -> None:
     form = experiment().model_dump(mode="json") | changes
-    worker.process.send({"do": "start", "key": words, "experiment": form})
+    worker.process.send({"do": "start", "key": words, "kind": "sweep", "question": form})
     failed = worker.until_status(words, "failed")
     assert failed.keys() == {"event", "key", "status", "message"}
     assert words in failed["message"]
@@ -272,7 +272,7 @@ def test_a_worker_that_is_killed_loses_nothing_that_it_told(tmp_path: Path, long
     told = first.until(lambda event: event.get("key") == key and event["progress"]["done"] >= 9)["progress"]["done"]
     os.kill(first.process.pid, signal.SIGKILL)
     first.until_end()
-    first.process.send({"do": "start", "key": key, "experiment": {}})  # goes nowhere, and raises nothing
+    first.process.send({"do": "start", "key": key, "kind": "sweep", "question": {}})  # goes nowhere, and raises nothing
     first.process.close()
 
     second = Talk(tmp_path / "cache")
@@ -311,7 +311,7 @@ def test_it_ends_when_its_parent_lets_go(tmp_path: Path, long: Experiment, busy:
         assert json.loads(process.stdout.readline())["event"] == "ready"
         if busy:
             form = long.model_dump(mode="json")
-            process.stdin.write(json.dumps({"do": "start", "key": "k", "experiment": form}) + "\n")
+            process.stdin.write(json.dumps({"do": "start", "key": "k", "kind": "sweep", "question": form}) + "\n")
             process.stdin.flush()
             for _ in range(3):
                 assert json.loads(process.stdout.readline())["event"] == "update"

@@ -1,0 +1,113 @@
+"""What can be asked of the engine: a sweep, or one of the longer questions that take several sweeps.
+
+Each is frozen, validated JSON with a key, as an Experiment is. Reading one loads no network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final, Self
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, Strict, ValidationError, model_validator
+
+from engine.degraders.compose import Compose
+from engine.dials import InputError, dial, explain, shown
+from engine.spec import Experiment
+
+MOST_OUTER: Final = 12
+"""Strengths of a map's outer dial, at most."""
+
+_experiment = Annotated[
+    Experiment,
+    PlainValidator(lambda form: form if isinstance(form, Experiment) else Experiment.read(form)),
+    PlainSerializer(lambda experiment: experiment.model_dump(mode="json")),
+]
+
+
+class _AboutAnExperiment(BaseModel):
+    """What the longer questions have in common."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    experiment: _experiment
+
+    kind: ClassVar[str]
+
+    @classmethod
+    def read(cls, form: object) -> Self:
+        """A question from its JSON form.
+
+        Raises:
+            InputError: one sentence about what is wrong.
+        """
+        if not isinstance(form, Mapping):
+            raise InputError(f"A question must be a JSON object, got {type(form).__name__}; see the documentation.")
+        try:
+            return cls.model_validate(form)
+        except ValidationError as error:
+            raise explain(error, cls.kind) from error
+
+    @property
+    def key(self) -> str:
+        """Names the question: sha256 of its canonical JSON and of the weights that it is about."""
+        form = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(f"{self.experiment.card.fingerprint}\n{self.kind}\n{form}".encode()).hexdigest()[:32]
+
+
+class DialComparison(_AboutAnExperiment):
+    """An experiment's intervention on every dial that its model can have, at equal degraded losses."""
+
+    kind: ClassVar[str] = "dials"
+
+    count: Annotated[int, Strict()] = dial(6, low=2, high=12, help="Degraded losses at which dials are compared.")
+
+
+class InterventionComparison(_AboutAnExperiment):
+    """An experiment's intervention beside the model's other handles on its behaviour."""
+
+    kind: ClassVar[str] = "interventions"
+
+    redosed: Annotated[bool, Strict()] = False
+
+
+class PhaseMap(_AboutAnExperiment):
+    """Two dials of a composition at once: the open one, and one of its fixed parts at several strengths."""
+
+    kind: ClassVar[str] = "map"
+
+    part: Annotated[int, Strict()]
+    strengths: tuple[Annotated[float, Strict()], ...]
+
+    @model_validator(mode="after")
+    def _is_a_map(self) -> Self:
+        degrader = self.experiment.degrader
+        fixed = [number for number, each in enumerate(getattr(degrader, "parts", ())) if each.strength is not None]
+        if not isinstance(degrader, Compose) or self.part not in fixed:
+            known = ", ".join(map(str, fixed)) or "none, since the degrader is not compose"
+            raise InputError(f"map: 'part' must be one whose strength is given ({known}), got {self.part}; choose one.")
+        if not 1 <= len(self.strengths) <= MOST_OUTER:
+            raise InputError(
+                f"map: 'strengths' must be 1 to {MOST_OUTER} strengths of the outer dial, got {len(self.strengths)}; "
+                "give others."
+            )
+        return self
+
+
+Question = Experiment | DialComparison | InterventionComparison | PhaseMap
+
+KINDS: Final[Mapping[str, type[Question]]] = {
+    kind.kind: kind for kind in (Experiment, DialComparison, InterventionComparison, PhaseMap)
+}
+
+
+def read_question(kind: str, form: object) -> Question:
+    """A question from its kind and its JSON form.
+
+    Raises:
+        InputError: there is no such kind, or one sentence about what is wrong.
+    """
+    if kind not in KINDS:
+        raise InputError(f"kind must be one of {', '.join(KINDS)}, got {shown(kind)}; choose one of them.")
+    return KINDS[kind].read(form)
