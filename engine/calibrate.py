@@ -19,6 +19,7 @@ from engine.lab import Lab
 from engine.loss_curve import LossCurve, Reading, nats, side_of
 from engine.models.base import Progress
 from engine.spec import Experiment
+from engine.steps import Steps, drive
 from engine.sweep import Sweep
 
 DRAWS: Final = 4
@@ -118,23 +119,35 @@ def calibrate(
     Raises:
         InputError: a loss is no number.
     """
+    return drive(calibrating(experiment, lab, wanted, draws), progress)
+
+
+def calibrating(
+    experiment: Experiment, lab: Lab, wanted: Sequence[float], draws: int | None = None
+) -> Steps[tuple[Calibration, ...]]:
+    """The same in steps."""
     for loss in wanted:
         if not math.isfinite(loss):
             raise InputError(f"the loss to reach must be a number of nats, got {loss:g}; give another.")
-    curve = LossCurve(experiment, lab, min(DRAWS, experiment.draws) if draws is None else draws, progress)
-    usual = experiment.degrader.strengths(experiment.card)
-    grid = {*(usual[::-2] if experiment.degrader.together else usual), *(experiment.strengths or ())}
-    curve.measure(grid)
+    curve = LossCurve(experiment, lab, min(DRAWS, experiment.draws) if draws is None else draws)
+    grid = grid_of(experiment)
+    yield from curve.measuring(grid)
     known = {loss: set(grid) for loss in wanted}
     for rounds in range(MOST_ROUNDS):
         # the secant can creep up to a bend from one side: every third step halves the gap
         asked = {loss: curve.next_strengths(loss, known[loss], halve=rounds % 3 == 2) for loss in wanted}
-        curve.measure(set().union(*asked.values()))
+        yield from curve.measuring(set().union(*asked.values()))
         if not any(asked.values()):
             break
         for loss, strengths in asked.items():
             known[loss] |= strengths
     return tuple(_calibration(loss, curve.readings(known[loss])) for loss in wanted)
+
+
+def grid_of(experiment: Experiment) -> set[float]:
+    """The strengths at which a calibration begins."""
+    usual = experiment.degrader.strengths(experiment.card)
+    return {*(usual[::-2] if experiment.degrader.together else usual), *(experiment.strengths or ())}
 
 
 def on_losses(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal, Protocol
 
 import pandas as pd
 
+from engine.degraders.base import Degrader
 from engine.regime import Verdict
 from engine.spec import Experiment
+from engine.steps import Steps
 from engine.sweep import Sweep
 from engine.words import place
 
@@ -33,6 +36,79 @@ TYPES: Final = {
     **dict.fromkeys(("draws", "items"), "Int64"),
     "confirmed": "boolean",
 }
+
+
+CurveState = Literal["waiting", "running", "done", "out of reach"]
+
+
+@dataclass(eq=False)
+class Curve:
+    """One of several curves that are measured side by side.
+
+    Attributes:
+        title: what people call it; no other curve has the same.
+        asked: the experiment, as far as it is known before it is swept.
+        sweep: that measures it; none as long as it is not known what to sweep, or if there is nothing to sweep.
+    """
+
+    title: str
+    asked: Experiment
+    sweep: Sweep | None = None
+
+    @property
+    def experiment(self) -> Experiment:
+        """As it is swept."""
+        return self.sweep.experiment if self.sweep else self.asked
+
+    @property
+    def state(self) -> CurveState:
+        """How far it is."""
+        if self.sweep is None or not self.sweep.done:
+            return "waiting"
+        return "done" if self.sweep.finished else "running"
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What else is known of it, by column."""
+        return {}
+
+    @property
+    def note(self) -> str:
+        """What is special about it, as a sentence; else empty."""
+        return ""
+
+
+class Several(Protocol):
+    """Several curves that are measured in steps, and can be looked at between them."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns of its lines before `COLUMNS`, the curve's title first."""
+        ...
+
+    @property
+    def curves(self) -> Sequence[Curve]:
+        """In a fixed order."""
+        ...
+
+    def axes(self) -> dict[str, Any]:
+        """What the places of its lines are, as JSON."""
+        ...
+
+    def steps(self) -> Steps[None]:
+        """Measures them. What is stored is not measured again."""
+        ...
+
+    def lines(self, curve: Any) -> list[dict[str, Any] | None]:
+        """What is known of one of its curves, a line for each of its places; none where nothing is known yet."""
+        ...
+
+
+def strength_axis(experiment: Experiment, degrader: Degrader, strengths: Sequence[float]) -> dict[str, Any]:
+    """An axis of strengths, as JSON."""
+    card = experiment.card
+    ticks = [degrader.label(strength, card) for strength in strengths]
+    return {**asdict(degrader.axis(card)), "strengths": list(strengths), "ticks": ticks}
 
 
 def framed(lines: Sequence[Mapping[str, Any]], names: Sequence[str]) -> pd.DataFrame:

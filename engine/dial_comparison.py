@@ -6,18 +6,20 @@ Equal strengths of two dials have nothing in common, equal degraded losses have:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
 
 from engine import discovery
-from engine.calibrate import Calibration, at_strengths, calibrate, strengths_of
-from engine.comparison import CURVE, framed, lines_of
+from engine.calibrate import DRAWS, Calibration, at_strengths, calibrating, grid_of, strengths_of
+from engine.comparison import CURVE, Curve, CurveState, framed, lines_of
 from engine.dials import InputError
 from engine.lab import Lab
 from engine.models.base import Progress
 from engine.spec import Experiment
-from engine.sweep import Sweep, run_all
+from engine.steps import Steps, drive
+from engine.sweep import Sweep, side_by_side
 
 NAMES: Final = ("dial", "wanted_loss")
 """Columns of a comparison of dials before `engine.comparison.COLUMNS`."""
@@ -60,51 +62,112 @@ def compare_dials(
     Raises:
         InputError: there is no loss, or one is no number.
     """
-    if not losses:
-        raise InputError("dials must be compared at a degraded loss at least, got none; give one.")
-    wanted, before = sorted(set(losses)), 0
-    planned: list[tuple[Experiment, tuple[Calibration, ...]]] = []
-    for asked in on_every_dial(experiment):
-        found, points = _calibrated(asked, lab, wanted, before, progress)
-        planned.append((asked, found))
-        before += points
-    sweeps = [_sweep(asked, found, lab) for asked, found in planned]
-    run_all([sweep for sweep in sweeps if sweep], lambda done, total: progress(before + done, before + total))
-    lines = [
-        line
-        for (asked, found), sweep in zip(planned, sweeps, strict=True)
-        for line in _lines(asked.degrader.name, found, sweep)
-    ]
-    return framed(lines, NAMES)
+    dials = Dials(experiment, lab, losses)
+    drive(dials.steps(), progress)
+    return framed([line for dial in dials.curves for line in dials.lines(dial) if line], NAMES)
 
 
-def _calibrated(
-    experiment: Experiment, lab: Lab, wanted: Sequence[float], before: int, progress: Progress
-) -> tuple[tuple[Calibration, ...], int]:
-    """Where a dial gives the losses, and how many points it took to find out; those done before count in progress."""
-    points = 0
-    # the loss is matched on the draws that are compared; where networks are sampled, which takes long, on a few of them
-    draws = None if experiment.degrader.together else experiment.draws
+@dataclass(eq=False)
+class OnDial(Curve):
+    """A dial on which the intervention is compared.
 
-    def told(done: int, total: int) -> None:
-        nonlocal points
-        points = total
-        progress(before + done, before + total)
+    Attributes:
+        found: where it gives each wanted loss, once that is known.
+        calibrated: points done and planned to find out.
+    """
 
-    return calibrate(experiment, lab, wanted, draws, told), points
+    found: tuple[Calibration, ...] = ()
+    calibrated: tuple[int, int] = (0, 0)
+
+    @property
+    def state(self) -> CurveState:
+        """How far it is; a dial is under way as soon as it is being calibrated."""
+        if self.sweep is None and self.found:
+            return "out of reach"
+        return "done" if self.sweep and self.sweep.finished else "running" if self.calibrated[0] else "waiting"
+
+    @property
+    def note(self) -> str:
+        """Why no loss is within reach, if none is."""
+        _, left_out = strengths_of(self.found)
+        return next(iter(left_out.values()), "") if self.state == "out of reach" else ""
 
 
-def _sweep(experiment: Experiment, found: tuple[Calibration, ...], lab: Lab) -> Sweep | None:
-    strengths, _ = strengths_of(found)
-    return Sweep(at_strengths(experiment, strengths.values()), lab) if strengths else None
+class Dials:
+    """The curves of `compare_dials`.
+
+    Attributes:
+        wanted: degraded losses, nats, ascending.
+        curves: one for each dial.
+    """
+
+    names = NAMES
+
+    def __init__(self, experiment: Experiment, lab: Lab, losses: Sequence[float]) -> None:
+        if not losses:
+            raise InputError("dials must be compared at a degraded loss at least, got none; give one.")
+        self.wanted = sorted(set(losses))
+        self.curves = [
+            OnDial(asked.degrader.name, asked, calibrated=(0, _points_to_calibrate(asked, len(self.wanted))))
+            for asked in on_every_dial(experiment)
+        ]
+        self._lab = lab
+
+    def steps(self) -> Steps[None]:
+        """Calibrates and measures dial by dial; those whose networks are sampled, which takes long, come last."""
+        for dial in sorted(self.curves, key=lambda dial: dial.asked.degrader.together):
+            yield from self._calibrating(dial)
+            strengths, _ = strengths_of(dial.found)
+            if strengths:
+                dial.sweep = Sweep(at_strengths(dial.asked, strengths.values()), self._lab)
+                for _ in side_by_side([dial.sweep]):
+                    yield self._points()
+
+    def axes(self) -> dict[str, Any]:
+        """The losses."""
+        return {"losses": self.wanted}
+
+    def lines(self, curve: OnDial) -> list[dict[str, Any] | None]:
+        """One for each wanted loss; none before the dial is calibrated."""
+        if not curve.found:
+            return [None] * len(self.wanted)
+        strengths, left_out = strengths_of(curve.found)
+        measured = lines_of(curve.sweep) if curve.sweep else {}
+        verdict = {name: each.get(name) for each in list(measured.values())[:1] for name in CURVE}
+        lines: list[dict[str, Any] | None] = []
+        for each in curve.found:
+            line = measured.get(strengths[each.wanted]) if each.wanted in strengths else verdict
+            note = left_out.get(each.wanted) or ("" if each.crossings[0].reached else each.sentence)
+            known = {"dial": curve.title, "wanted_loss": each.wanted, **(line or {}), "note": note}
+            lines.append(None if line is None else known)
+        return lines
+
+    def _calibrating(self, dial: OnDial) -> Steps[None]:
+        # the loss is matched on the draws that are compared; where networks are sampled, on a few of them
+        draws = None if dial.asked.degrader.together else dial.asked.draws
+        steps = calibrating(dial.asked, self._lab, self.wanted, draws)
+        while True:
+            try:
+                dial.calibrated = next(steps)
+            except StopIteration as end:
+                dial.found = end.value
+                return
+            yield self._points()
+
+    def _points(self) -> tuple[int, int]:
+        """Points done, and in all: of dials that were not begun, about how many there will be."""
+        done = sum(dial.calibrated[0] + (dial.sweep.done if dial.sweep else 0) for dial in self.curves)
+        return done, sum(dial.calibrated[1] + self._to_sweep(dial) for dial in self.curves)
+
+    def _to_sweep(self, dial: OnDial) -> int:
+        """Points of a dial's sweep; of one that was not begun, about how many there will be."""
+        if dial.sweep or dial.found:
+            return dial.sweep.total if dial.sweep else 0
+        shams = 2 if dial.asked.controls else 1
+        return shams * (1 + len(self.wanted) * dial.asked.draws)
 
 
-def _lines(dial: str, found: tuple[Calibration, ...], sweep: Sweep | None) -> Iterator[dict[str, Any]]:
-    """One line for each wanted loss."""
-    strengths, left_out = strengths_of(found)
-    measured = lines_of(sweep) if sweep else {}
-    curve = {name: each.get(name) for each in list(measured.values())[:1] for name in CURVE}
-    for each in found:
-        line = measured[strengths[each.wanted]] if each.wanted in strengths else curve
-        note = left_out.get(each.wanted) or ("" if each.crossings[0].reached else each.sentence)
-        yield {"dial": dial, "wanted_loss": each.wanted, **line, "note": note}
+def _points_to_calibrate(experiment: Experiment, losses: int) -> int:
+    """About so many points a calibration takes; each loss takes some steps to close in on."""
+    draws = min(DRAWS, experiment.draws) if experiment.degrader.together else experiment.draws
+    return (len(grid_of(experiment)) + 2 * losses) * draws

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
 from engine import redosing
-from engine.comparison import framed, lines_of
+from engine.comparison import Curve, framed, lines_of, strength_axis
 from engine.dials import InputError
 from engine.discovery import read_variant
 from engine.lab import Lab
 from engine.models.base import Progress, Standing
 from engine.redosing import DIAL
 from engine.spec import Experiment
-from engine.sweep import Sweep, run_all
+from engine.steps import Steps, drive
+from engine.sweep import Sweep, side_by_side
 
 NAMES: Final = ("intervention", "standing", DIAL)
 """Columns of a comparison of interventions before `engine.comparison.COLUMNS`; the coefficient is the one it was
@@ -81,19 +83,72 @@ def compare_interventions(
         InputError: they differ in more than their interventions, two have one title, or they are to be re-dosed and
             the first has no effect undegraded.
     """
-    _check(compared)
-    if redosed:
-        first, *rest = compared
-        target = redosing.undegraded_effect(first.experiment, lab)
-        compared = [first, *(_redosed(each, lab, target) for each in rest)]
-    sweeps = [Sweep(each.experiment, lab) for each in compared]
-    run_all(sweeps, progress)
-    lines = [
-        {**dict(zip(NAMES, _names(each), strict=True)), **line, "note": each.note}
-        for each, sweep in zip(compared, sweeps, strict=True)
-        for line in lines_of(sweep).values()
-    ]
+    interventions = Interventions(compared, lab, redosed=redosed)
+    drive(interventions.steps(), progress)
+    lines = [line for curve in interventions.curves for line in interventions.lines(curve) if line]
     return framed(lines, NAMES).astype({DIAL: "float64"})
+
+
+@dataclass(eq=False)
+class Compared(Curve):
+    """An intervention that is compared.
+
+    Attributes:
+        contender: what is swept, with another dose than was given if it is re-dosed.
+    """
+
+    contender: Contender = field(kw_only=True)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Its standing and its dose."""
+        return dict(zip(NAMES[1:], _names(self.contender)[1:], strict=True))
+
+    @property
+    def note(self) -> str:
+        """What is special about how it is compared."""
+        return self.contender.note
+
+
+class Interventions:
+    """The curves of `compare_interventions`.
+
+    Attributes:
+        curves: one for each intervention.
+    """
+
+    names = NAMES
+
+    def __init__(self, compared: Sequence[Contender], lab: Lab, *, redosed: bool = False) -> None:
+        _check(compared)
+        self.curves = [Compared(each.title, each.experiment, contender=each) for each in compared]
+        self._lab = lab
+        self._redosed = redosed
+
+    def steps(self) -> Steps[None]:
+        """Finds the doses if it is to, then measures all side by side."""
+        if self._redosed:
+            first, *rest = self.curves
+            target = redosing.undegraded_effect(first.contender.experiment, self._lab)
+            for curve in rest:
+                yield 0, 0  # a dose takes some points on the undegraded network, how many is not known
+                curve.contender = _redosed(curve.contender, self._lab, target)
+        for curve in self.curves:
+            curve.sweep = Sweep(curve.contender.experiment, self._lab)
+        yield from side_by_side([curve.sweep for curve in self.curves if curve.sweep])
+
+    def axes(self) -> dict[str, Any]:
+        """The strengths, which all have in common."""
+        asked = self.curves[0].asked
+        return strength_axis(asked, asked.degrader, asked.sweep_strengths)
+
+    def lines(self, curve: Compared) -> list[dict[str, Any] | None]:
+        """One for each strength."""
+        asked = curve.contender
+        measured = lines_of(curve.sweep) if curve.sweep else {}
+        about = {**dict(zip(NAMES, _names(asked), strict=True)), "note": asked.note}
+        lines = (measured.get(strength) for strength in asked.experiment.sweep_strengths)
+        return [line and {**line, **about} for line in lines]
 
 
 def _check(compared: Sequence[Contender]) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 from engine.dials import InputError
 from engine.intervals import UNDEFINED, Interval
 from engine.lab import Lab
-from engine.models.base import Progress
 from engine.spec import Experiment
+from engine.steps import Steps
 from engine.strength import Row
 from engine.sweep import Sweep
 from engine.words import place
@@ -46,14 +46,13 @@ class Reading:
 class LossCurve:
     """The degraded loss as a function of strength, as far as it is known."""
 
-    def __init__(self, experiment: Experiment, lab: Lab, draws: int, progress: Progress) -> None:
+    def __init__(self, experiment: Experiment, lab: Lab, draws: int) -> None:
         self._experiment = Experiment.read(experiment.model_dump(mode="json") | {"draws": draws})
         self._lab = lab
-        self._progress = progress
         self._readings: dict[float, Reading] = {}
         self._points = 0
 
-    def measure(self, strengths: set[float]) -> None:
+    def measuring(self, strengths: set[float]) -> Steps[None]:
         """Measures what is not known yet of these and of the undegraded network, in one sweep."""
         missing = (strengths | {0.0}) - self._readings.keys()
         if not missing:
@@ -62,10 +61,10 @@ class LossCurve:
         sweep = Sweep(asked, self._lab, with_intervention=False)
         sweep.recall()
         while not sweep.finished:
-            self._progress(self._points + sweep.done, self._points + sweep.total)
+            yield self._points + sweep.done, self._points + sweep.total
             sweep.step()
         self._points += sweep.total
-        self._progress(self._points, self._points)
+        yield self._points, self._points
         for row in filter(None, map(sweep.row, range(len(sweep.strengths)))):
             self._readings[row.strength] = self._reading(row)
 

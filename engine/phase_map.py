@@ -8,19 +8,22 @@ the same undegraded network, which is measured once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
 from engine import report
+from engine.comparison import Curve, lines_of, strength_axis
 from engine.degraders.base import Degrader
 from engine.degraders.compose import Compose, Part
 from engine.dials import InputError
 from engine.lab import Lab
 from engine.models.base import Progress
 from engine.spec import Experiment
-from engine.sweep import Sweep, run_all
+from engine.steps import Steps, drive
+from engine.sweep import Sweep, side_by_side
 
 OUTER: Final = ("outer_strength", "outer_label", "inner_strength", "inner_label", "verdict")
 """Columns of a map before those of a sweep's result (`report.COLUMNS`); the verdict is that of the whole sweep."""
@@ -63,16 +66,56 @@ def phase_map(
     Raises:
         InputError: there is no such part, or it has no such strength.
     """
-    outer = _outer(experiment, part)
-    sweeps = {strength: Sweep(asked, lab) for strength, asked in sweeps_of(experiment, part, strengths).items()}
-    run_all(list(sweeps.values()), progress)
-    tables = []
-    for strength, sweep in sweeps.items():
-        table = _table(sweep)
-        table.insert(0, OUTER[0], strength)
-        table.insert(1, OUTER[1], outer.label(strength, experiment.card))
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+    rows = Map(experiment, lab, part, strengths)
+    drive(rows.steps(), progress)
+    return pd.concat([_table(row) for row in rows.curves], ignore_index=True)
+
+
+@dataclass(eq=False)
+class MapRow(Curve):
+    """One row of a map, swept over the inner dial.
+
+    Attributes:
+        outer: strength of the outer dial.
+    """
+
+    outer: float = field(kw_only=True)
+
+
+class Map:
+    """The rows of `phase_map`.
+
+    Attributes:
+        curves: one for each strength of the outer dial.
+    """
+
+    names = ("row",)
+
+    def __init__(self, experiment: Experiment, lab: Lab, part: int, strengths: Sequence[float]) -> None:
+        self._experiment = experiment
+        self._dial = _outer(experiment, part)
+        self.curves = [
+            MapRow(self._dial.label(outer, experiment.card), asked, Sweep(asked, lab), outer=outer)
+            for outer, asked in sweeps_of(experiment, part, strengths).items()
+        ]
+
+    def axes(self) -> dict[str, Any]:
+        """Both dials."""
+        asked = self._experiment
+        return {
+            "outer": strength_axis(asked, self._dial, [row.outer for row in self.curves]),
+            "inner": strength_axis(asked, asked.degrader, asked.sweep_strengths),
+        }
+
+    def steps(self) -> Steps[None]:
+        """Measures all rows side by side."""
+        yield from side_by_side([row.sweep for row in self.curves if row.sweep])
+
+    def lines(self, curve: MapRow) -> list[dict[str, Any] | None]:
+        """One for each strength of the inner dial."""
+        measured = lines_of(curve.sweep) if curve.sweep else {}
+        lines = (measured.get(strength) for strength in self._experiment.sweep_strengths)
+        return [line and {"row": curve.title, **line} for line in lines]
 
 
 def write(path: Path, frame: pd.DataFrame, experiment: Experiment, part: int) -> None:
@@ -85,12 +128,15 @@ def write(path: Path, frame: pd.DataFrame, experiment: Experiment, part: int) ->
     report.write_table(path, frame, {"experiment": experiment.to_json(), "part": str(part)})
 
 
-def _table(sweep: Sweep) -> pd.DataFrame:
+def _table(row: MapRow) -> pd.DataFrame:
     """The result of one sweep, with the names that its columns have in a map."""
-    analysis, asked = sweep.analysis(), sweep.experiment
+    assert row.sweep is not None, "a row is a sweep"
+    analysis, asked = row.sweep.analysis(), row.sweep.experiment
     table = report.table(analysis).rename(columns={"strength": "inner_strength"})
-    table.insert(1, "inner_label", [asked.degrader.label(row.strength, asked.card) for row in analysis.rows])
+    table.insert(1, "inner_label", [asked.degrader.label(each.strength, asked.card) for each in analysis.rows])
     table.insert(2, "verdict", analysis.verdict.name)
+    table.insert(0, OUTER[0], row.outer)
+    table.insert(1, OUTER[1], row.title)
     return table
 
 

@@ -23,10 +23,10 @@ from engine.interventions.base import Intervention
 from engine.lab import Lab
 from engine.looks import undecided
 from engine.measure import Losses
-from engine.models.base import Progress
 from engine.regime import Analysis, Criteria, Point, Row, band, confirm, margin_of, row, verdict
 from engine.shams import beside
 from engine.spec import Experiment
+from engine.steps import Steps
 
 
 @dataclass(frozen=True)
@@ -336,14 +336,20 @@ class Sweep:
         ]
 
 
-def run_all(sweeps: Sequence[Sweep], progress: Progress) -> None:
-    """Does sweeps one after the other, and tells of the points done and those of all of them."""
+def side_by_side(sweeps: Sequence[Sweep]) -> Steps[None]:
+    """Does sweeps in turn, a batch of each, so that all of them show their shape early; those that sample networks come
+    after the others and one by one, since they share what the first has sampled.
+    """
     for sweep in sweeps:
         sweep.recall()
-        while not sweep.finished:
-            progress(*_points(sweeps))
+        if not (sweep.finished or sweep.experiment.degrader.together):
+            sweep.step()  # the undegraded network, which the following ones then find in the store
+        yield _points(sweeps)
+    while under_way := [sweep for sweep in sweeps if not sweep.finished]:
+        quick = [sweep for sweep in under_way if not sweep.experiment.degrader.together]
+        for sweep in quick or under_way[:1]:
             sweep.step()
-        progress(*_points(sweeps))
+            yield _points(sweeps)
 
 
 def _points(sweeps: Sequence[Sweep]) -> tuple[int, int]:

@@ -26,10 +26,9 @@ from typing import Any
 from engine.device import add_option
 from engine.dials import InputError
 from engine.lab import Lab, keep_freed_memory
-from engine.runners import messages
-from engine.spec import Experiment
+from engine.questions import Question, read_question
+from engine.runners.work import Work, work_of
 from engine.store import Store
-from engine.sweep import Sweep
 
 log = logging.getLogger(__name__)
 
@@ -37,17 +36,17 @@ Tell = Callable[[dict[str, Any]], None]
 
 
 class Worker:
-    """Sweeps under way, which take turns."""
+    """Questions under way, which take turns."""
 
     def __init__(self, lab: Lab, tell: Tell) -> None:
         self._lab = lab
         self._tell = tell
-        self._sweeps: dict[str, Sweep] = {}
+        self._works: dict[str, Work] = {}
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do."""
-        return not self._sweeps
+        return not self._works
 
     def greet(self) -> None:
         """Tells that the worker is ready, and on what it runs."""
@@ -56,35 +55,35 @@ class Worker:
     def obey(self, command: dict[str, Any]) -> None:
         """Carries out one command; one about a sweep that is not under way has nothing to do."""
         match command:
-            case {"do": "start", "key": key, "kind": "sweep", "question": form} if key not in self._sweeps:
-                self._guarded(key, lambda: self._start(key, form))
+            case {"do": "start", "key": key, "kind": kind, "question": form} if key not in self._works:
+                self._guarded(key, lambda: self._start(key, read_question(kind, form)))
             case {"do": "cancel", "key": key}:
-                self._sweeps.pop(key, None)
-            case {"do": "focus", "key": key, "strength": strength} if key in self._sweeps:
-                self._sweeps[key].focus(strength)
+                self._works.pop(key, None)
+            case {"do": "focus", "key": key, "strength": strength} if key in self._works:
+                self._works[key].focus(strength)
 
     def turn(self) -> None:
-        """Lets every sweep do one batch."""
-        for key, sweep in list(self._sweeps.items()):
-            self._guarded(key, lambda key=key, sweep=sweep: self._report(key, sweep, sweep.step()))
+        """Lets each of them do one batch."""
+        for key, work in list(self._works.items()):
+            self._guarded(key, lambda key=key, work=work: self._report(key, work, work.step()))
 
-    def _start(self, key: str, form: dict[str, Any]) -> None:
-        sweep = Sweep(Experiment.read(form), self._lab)
-        self._update(key, {**messages.opening(sweep), **self._store()})
-        self._sweeps[key] = sweep
-        self._report(key, sweep, sweep.recall())
+    def _start(self, key: str, question: Question) -> None:
+        work = work_of(question, self._lab)
+        self._update(key, {**work.opening(), **self._store()})
+        self._works[key] = work
+        self._report(key, work, work.recall())
 
-    def _report(self, key: str, sweep: Sweep, changed: set[int]) -> None:
-        if sweep.finished:
-            del self._sweeps[key]
-        self._update(key, {**messages.progress(sweep), **messages.rows(sweep, changed), **self._store()})
+    def _report(self, key: str, work: Work, news: dict[str, Any]) -> None:
+        if work.finished:
+            del self._works[key]
+        self._update(key, {**news, **self._store()})
 
     def _guarded(self, key: str, work: Callable[[], None]) -> None:
         """A sweep that fails says why and leaves the others alone."""
         try:
             work()
         except Exception as error:
-            self._sweeps.pop(key, None)
+            self._works.pop(key, None)
             if not isinstance(error, InputError):
                 log.exception("A sweep failed.")
                 why = " ".join(str(error).split())  # one line, however many there were
