@@ -66,6 +66,13 @@ class Job:
     reached: int = 0
 
     @property
+    def file_name(self) -> str:
+        """What a file with the answer is called, without its ending."""
+        asked = self.question if isinstance(self.question, Experiment) else self.question.experiment
+        kind = () if self.question.kind == "sweep" else (self.question.kind,)
+        return "-".join((*kind, asked.model.name, asked.intervention.name, asked.degrader.name))
+
+    @property
     def active(self) -> bool:
         """Whether the worker has something to do for it."""
         return self.snapshot.get("status") in ("queued", "running")

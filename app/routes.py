@@ -23,9 +23,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from app.jobs import Job, JobManager
 from app.live import FOLDER
 from app.snapshot import Snapshot
-from engine.questions import Question
 from engine.report import flat
-from engine.spec import Experiment
 
 REFUSED: Final = 4403
 UNKNOWN: Final = 4404
@@ -52,7 +50,7 @@ def routes(manager: JobManager) -> list[BaseRoute]:
         job = manager.get(request.path_params["key"])
         if job is None:
             return PlainTextResponse("There is no such job; reload the page that linked here.\n", status_code=404)
-        headers = {"Content-Disposition": f'attachment; filename="{filename(job.question)}.csv"'}
+        headers = {"Content-Disposition": f'attachment; filename="{job.file_name}.csv"'}
         return Response(_csv(job), media_type="text/csv", headers=headers)
 
     return [
@@ -60,13 +58,6 @@ def routes(manager: JobManager) -> list[BaseRoute]:
         Route("/api/jobs/{key}/result.csv", job_csv),
         Mount("/live", _LiveFiles(directory=FOLDER)),
     ]
-
-
-def filename(question: Question) -> str:
-    """What a file with the question's answer is called, without its ending."""
-    asked = question if isinstance(question, Experiment) else question.experiment
-    kind = () if question.kind == "sweep" else (question.kind,)
-    return "-".join((*kind, asked.model.name, asked.intervention.name, asked.degrader.name))
 
 
 def same_origin(socket: WebSocket) -> bool:

@@ -1,6 +1,7 @@
 // The charts: fetches Plotly, and decides when to draw. Each figure has one page element for ever.
 
 import { createPhase } from "./phase-chart.js";
+import { plotlyFigure } from "./picture.js";
 import { createSweep } from "./sweep-chart.js";
 
 /**
@@ -62,8 +63,8 @@ export function createCharts(address, part, { onPick, restless, onFailure, signa
     },
     /** Move the cursor to a position of the axis, where `reading` was read; draws nothing. */
     moveCursor,
-    /** Save the three aligned charts as a picture. */
-    picture: (filename) => sweep?.picture(filename),
+    /** Both figures as a picture takes them (picture.js). */
+    figures: () => (figures.length ? ["sweep", "phase"].map((name) => plotlyFigure(window.Plotly, part(name))) : []),
     close() {
       clearTimeout(waiting);
       resizing.disconnect();

@@ -1,139 +1,60 @@
-// The live component of Explore. Streamlit calls the default export at every change of its data, on the same page
-// elements; the first call builds the view, the others update it.
+// The live component of Explore: one sweep.
 
 import { createCharts } from "./charts.js";
 import { createDial } from "./dial.js";
 import { createExamples } from "./examples.js";
 import { createFoot } from "./foot.js";
+import { createFollower, isOver, mounted } from "./mount.js";
 import { createReadouts } from "./readouts.js";
-import { measured, merge, nearestMeasured, readingAt, restingPosition } from "./snapshot.js";
-import { readTheme } from "./theme.js";
-import { createTransport } from "./transport.js";
+import { nearestMeasured, readingAt, restingPosition } from "./snapshot.js";
 
-const GRACE = 300; // ms during which the last experiment stays on screen while the next one's first words are awaited
-
-const views = new WeakMap(); // root element → its view, because Streamlit keeps nothing for us between calls
-
-/**
- * Mount or update the component (signature of Streamlit's Components v2).
- * @param {object} component data, parentElement, setStateValue, setTriggerValue; and `plotly`, the bundle's address
- * @returns {() => void} cleanup
- */
-export default function explore(component) {
-  const root = component.parentElement.querySelector(".rs-explore");
-  if (!views.has(root)) views.set(root, createView(root, component.plotly));
-  const view = views.get(root);
-  const turn = view.update(component);
-  // Streamlit keeps the cleanup of the last call; that of a call which newer data overtook it runs at once.
-  return () => {
-    if (!view.isLatest(turn)) return;
-    view.close();
-    views.delete(root);
-  };
-}
+export default mounted(createView);
 
 /** Everything of one mounted component, wired together. */
 function createView(root, plotly) {
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
   const ending = new AbortController(); // ends every listener
   const { signal } = ending;
-  let component = null;
-  let turn = 0;
-  let latest = null; // the newest snapshot of the experiment that is followed …
-  let shown = null; // … and the one on screen
   let position = 0;
   let moved = false; // by the reader; until then the cursor goes where the verdict is
-  let connection = ""; // as transport.js tells it; "" during the first attempt
-  let palette = readTheme(root);
-  let frame = 0;
-  let grace = 0;
   let broken = false; // no charts
 
+  const follower = createFollower(root, { render, onJob });
   const readouts = createReadouts(part);
   const examples = createExamples(part);
   const dial = createDial(part("slider"), { onMove: moveTo, onCommit: commit, signal });
   const charts = createCharts(plotly, part, { onPick: dial.pick, restless: dial.restless, onFailure: giveUp, signal });
-  const foot = createFoot(part, {
-    onCommand: (type) => tell({ type }),
-    onPicture: () => charts.picture(`regimescope-${component.data.key.slice(0, 12)}`),
-    signal,
-  });
-  const transport = createTransport({ onMessage: receive, onState: connected });
+  const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures: charts.figures, signal });
 
-  function update(next) {
-    const before = component;
-    component = next;
-    turn += 1;
-    const { key, snapshot, socket } = component.data;
-    if (key !== before?.data.key) {
-      latest = null;
-      moved = false;
-      dial.settle();
-      grace = setTimeout(renderSoon, before ? GRACE : 0);
-    }
-    transport.follow(socket);
-    // What comes over an open socket is newer, and knows whether this page has cancelled.
-    const news = snapshot && snapshot.version > (latest?.version ?? -1) && !(latest && connection === "socket");
-    if (news) receive({ type: "snapshot", ...snapshot });
-    const theme = readTheme(root);
-    if (JSON.stringify(theme) !== JSON.stringify(palette)) {
-      palette = theme;
-      charts.show(shown, palette);
-    }
-    return turn;
-  }
-
-  function receive(message) {
-    latest = merge(latest, message);
-    if (latest) renderSoon();
-  }
-
-  function connected(state) {
-    if (state === "poll") component.setStateValue("transport", "poll");
-    connection = state;
-    root.dataset.transport = state === "gone" ? "lost" : state;
-    if (latest || state !== "socket") renderSoon(); // a new socket's first snapshot comes at once
-  }
-
-  /** Tell the server: over the WebSocket, or through Streamlit where there can be none. */
-  function tell(message) {
-    if (!transport.send(message) && connection === "poll") component.setTriggerValue("command", message);
+  function onJob() {
+    moved = false;
+    dial.settle();
   }
 
   function giveUp() {
     broken = true;
-    renderSoon();
+    follower.renderSoon();
   }
 
-  function renderSoon() {
-    clearTimeout(grace);
-    frame ||= requestAnimationFrame(render);
-  }
-
-  function render() {
-    frame = 0;
-    shown = latest;
-    const count = shown ? measured(shown).length : 0;
+  function render({ shown, connection, data, palette }) {
     const gone = connection === "gone";
-    root.dataset.key = component.data.key;
-    root.dataset.status = shown?.status ?? "pending";
-    root.dataset.version = String(shown?.version ?? 0);
-    root.dataset.n = String(count);
+    const begun = shown?.rows.some(Boolean) ?? false;
     part("empty").textContent = emptyText(broken, gone || isOver(shown));
-    part("empty").hidden = count > 0 && !broken;
+    part("empty").hidden = begun && !broken;
     dial.setAxis(shown?.rows.length ?? 0, shown?.verdict.regime);
     if (!moved) {
       position = restingPosition(shown);
       dial.place(position);
     }
     readouts.showVerdict(shown, gone);
-    foot.show(shown, connection, component.data.files.CSV);
+    foot.show(shown, connection, data);
     showCursor();
     charts.show(shown, palette);
   }
 
   /** What belongs to the cursor; this is all that a drag does, so it must stay cheap. */
   function showCursor() {
+    const { shown } = follower;
     const reading = shown && readingAt(shown.rows, position);
     root.dataset.cursor = String(Math.round(100 * position) / 100);
     readouts.showReading(shown, reading);
@@ -149,25 +70,18 @@ function createView(root, plotly) {
 
   function commit(place) {
     moveTo(place);
-    const strength = shown?.strengths[Math.round(place)];
-    if (strength !== undefined) tell({ type: "focus", strength });
+    const strength = follower.shown?.strengths[Math.round(place)];
+    if (strength !== undefined) follower.tell({ type: "focus", strength });
   }
 
   function close() {
     ending.abort();
-    transport.close();
+    follower.close();
     charts.close();
     dial.settle();
-    clearTimeout(grace);
-    cancelAnimationFrame(frame);
   }
 
-  return { update, close, isLatest: (one) => one === turn };
-}
-
-/** Whether no more measurements will come by themselves. */
-function isOver(snapshot) {
-  return ["done", "cancelled", "failed"].includes(snapshot?.status);
+  return { update: follower.update, isLatest: follower.isLatest, close };
 }
 
 /** What stands where curves would be. */

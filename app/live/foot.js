@@ -1,65 +1,131 @@
-// The bottom line: how far the work is, where it runs, and what can be done with it.
+// The bottom line of every live component: how far the work is, where it runs, and what can be done with it.
 
+import { make } from "./elements.js";
 import { duration } from "./format.js";
+import { createMenu } from "./menu.js";
+import { createEstimate } from "./remaining.js";
+import { savePicture } from "./picture.js";
 
-/** Said when the server does not know the experiment any more. */
+/** Said when the server does not know the job any more. */
 export const GONE = "The server was restarted; reload to measure again.";
 
 const CONNECTION = { lost: "reconnecting…", gone: GONE };
+const SHOWN = 2000; // ms for which a button says what it did
 
 /**
- * @param {(part: string) => HTMLElement} part finds an element of explore.html by its data-part
- * @param {object} actions
- * @param {(type: "cancel"|"resume") => void} actions.onCommand
- * @param {() => void} actions.onPicture
- * @param {AbortSignal} actions.signal ends the listeners
+ * @param {(part: string) => HTMLElement} part finds an element of the component by its data-part; "foot" is filled here
+ * @param {object} options
+ * @param {(type: "cancel"|"resume") => void} options.onCommand
+ * @param {() => Array<{svg: () => Promise<string>, width: number, height: number}>} options.figures what a picture
+ *   shows, from top to bottom
+ * @param {AbortSignal} options.signal ends the listeners
  */
-export function createFoot(part, { onCommand, onPicture, signal }) {
-  const onClick = (name, action) => part(name).addEventListener("click", action, { signal });
-  onClick("cancel", () => onCommand("cancel"));
-  onClick("resume", () => onCommand("resume"));
-  onClick("reload", () => window.location.reload());
-  onClick("png", onPicture);
-  onClick("copy", async () => {
-    part("copy").textContent = await copy(window.location.href);
-    setTimeout(() => (part("copy").textContent = "Copy link"), 2000);
-  });
+export function createFoot(part, { onCommand, figures, signal }) {
+  const estimate = createEstimate();
+  let shown = null;
+  let data = null;
+  let links = ""; // the addresses that the export menu has
+
+  const bar = make("div", "rs-progress");
+  bar.append(make("i", ""));
+  named(bar, "progress").setAttribute("role", "progressbar");
+  bar.setAttribute("aria-label", "Points measured");
+  bar.setAttribute("aria-valuemin", "0");
+  const status = make("p", "rs-status");
+  status.append(named(make("b", ""), "status"), " ", named(make("span", ""), "progress-text"), " ");
+  status.append(named(make("span", ""), "message"));
+  const device = make("p", "rs-device");
+  device.append(named(make("span", ""), "device"), " ", named(make("span", ""), "store"));
+  const buttons = make("div", "rs-buttons");
+  const exports = createMenu("Export", signal);
+  const copies = createMenu("Copy", signal);
+  buttons.append(
+    button("reload", "Reload", () => window.location.reload()),
+    button("cancel", "Cancel", () => onCommand("cancel")),
+    button("resume", "Resume", () => onCommand("resume")),
+    named(copies.element, "copies"),
+    named(exports.element, "exports"),
+  );
+  part("foot").replaceChildren(bar, status, device, buttons);
+  copies.fill([
+    button("copy", "Link", () => copy("Link", window.location.href)),
+    button("copy-python", "Python", () => copy("Python", data.copy.Python)),
+    button("copy-cli", "Command line", () => copy("Command line", data.copy.CLI)),
+  ]);
+
+  function button(name, text, action) {
+    const made = named(make("button", "", text), name);
+    made.type = "button";
+    made.addEventListener("click", action, { signal });
+    return made;
+  }
+
+  function link(name, address) {
+    const made = named(make("a", "", name), name.toLowerCase());
+    made.href = address;
+    made.download = "";
+    return made;
+  }
+
+  function picture(form) {
+    const caption = [part("headline").textContent, part("detail").textContent, window.location.href];
+    savePicture(form, part("foot").closest(".rs-explore"), figures(), caption.filter(Boolean), data.name);
+  }
+
+  /** Put a text on the clipboard; where that is closed (a page without HTTPS on another host), show it to be copied. */
+  async function copy(what, text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      copies.say(`${what} copied`, SHOWN);
+    } catch {
+      copies.offer(`The clipboard is closed to this page. ${what}, to copy by hand:`, text);
+    }
+  }
+
+  function fillExports() {
+    const forms = Object.entries(data.files);
+    if (links === JSON.stringify(forms)) return;
+    links = JSON.stringify(forms);
+    exports.fill([
+      ...forms.map(([name, address]) => link(name, address)),
+      button("png", "PNG", () => picture("png")),
+      button("svg", "SVG", () => picture("svg")),
+    ]);
+  }
 
   return {
     /**
      * @param {object|null} snapshot
      * @param {string} connection socket, poll, lost, gone, or "" while the first attempt runs
-     * @param {string} csv address of the table
+     * @param {object} given the component's data
      */
-    show(snapshot, connection, csv) {
-      const status = snapshot?.status ?? "";
-      const { done, total, seconds } = snapshot?.progress ?? {};
-      const sampling = status === "running" && snapshot.sampling ? "sampling networks… " : "";
-      const bar = part("progress");
-      bar.setAttribute("aria-valuemax", String(total ?? 1));
+    show(snapshot, connection, given) {
+      [shown, data] = [snapshot, given];
+      fillExports();
+      const state = shown?.status ?? "";
+      const { done, total, seconds } = shown?.progress ?? {};
+      bar.setAttribute("aria-valuemax", String(total || 1));
       bar.setAttribute("aria-valuenow", String(done ?? 0));
       bar.style.setProperty("--rs-done", String(total ? done / total : 0));
-      part("status").textContent = CONNECTION[connection] ?? (status || "connecting…");
-      part("progress-text").textContent = total ? `${sampling}${done} of ${total} points, ${duration(seconds)}` : "";
-      part("message").textContent = status === "failed" ? "" : (snapshot?.message ?? "");
-      part("device").textContent = snapshot?.device ?? "";
-      part("store").textContent = snapshot?.store ?? "";
+      part("status").textContent = CONNECTION[connection] ?? (state || "connecting…");
+      const left = estimate.left(data.key, state === "running" ? shown.progress : null, performance.now());
+      const sampling = state === "running" && shown.sampling ? "sampling networks… " : "";
+      const remaining = left === null ? "" : `, about ${duration(left)} left`;
+      const points = `${sampling}${done} of ${total} points, ${duration(seconds)}${remaining}`;
+      part("progress-text").textContent = total ? points : "";
+      part("message").textContent = state === "failed" ? "" : (shown?.message ?? "");
+      part("device").textContent = shown?.device ?? "";
+      part("store").textContent = shown?.store ?? "";
       const cut = connection === "lost" || connection === "gone";
-      part("cancel").hidden = cut || !["queued", "running"].includes(status);
-      part("resume").hidden = cut || !["cancelled", "failed"].includes(status);
+      part("cancel").hidden = cut || !["queued", "running"].includes(state);
+      part("resume").hidden = cut || !["cancelled", "failed"].includes(state);
       part("reload").hidden = connection !== "gone";
-      part("csv").href = csv;
-      part("csv").toggleAttribute("inert", !done);
+      exports.enable(Boolean(done));
     },
   };
 }
 
-/** Put a text on the clipboard; answers what to say of it. */
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return "Copied";
-  } catch {
-    return "Copy it from the address bar"; // the clipboard is closed to pages without HTTPS
-  }
+function named(element, name) {
+  element.dataset.part = name;
+  return element;
 }

@@ -69,7 +69,6 @@ export function createSweep(Plotly, part, { onPick, signal }) {
   return {
     draw,
     moveCursor,
-    picture: (filename) => Plotly.downloadImage(node, { format: "png", filename, scale: 2, ...sizeOf(node) }),
     close: () => Plotly.purge(node),
   };
 }

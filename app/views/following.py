@@ -42,6 +42,7 @@ def _show(view: View, question: Question, polls: bool) -> None:
     data: dict[str, Any] = {
         "key": key,
         "kind": question.kind,
+        "name": job.file_name,
         "snapshot": job.snapshot.whole(),
         "socket": f"/api/jobs/{key}",
         "files": {form: f"/api/jobs/{key}/result.{form.lower()}" for form in FORMS},

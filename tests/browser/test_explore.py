@@ -237,7 +237,7 @@ def test_the_table_has_a_line_for_each_strength(tab: Tab) -> None:
     view = tab().open(SMALL)
     view.until_status("done")
     with view.page.expect_download() as downloading:
-        view.part("csv").click()
+        view.export("csv").click()
     with open(downloading.value.path(), encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
     assert downloading.value.suggested_filename.endswith(".csv")

@@ -242,7 +242,7 @@ def test_a_sweep_of_samples_shows_their_health(tab: Tab) -> None:
     view.page.keyboard.press("End")
     assert "effective samples" in view.part("health-numbers").inner_text().replace("\u00a0", " ")
     with view.page.expect_download() as downloading:
-        view.part("csv").click()
+        view.export("csv").click()
     with open(downloading.value.path(), encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
     assert list(lines[0]) == [*COLUMNS, *HEALTH]

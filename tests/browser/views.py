@@ -58,6 +58,13 @@ class View:
         """An element of the component."""
         return self.page.locator(f'.rs-explore [data-part="{name}"]')
 
+    def export(self, form: str) -> Locator:
+        """An entry of the export menu, which is opened for it."""
+        entry = self.part(form)
+        if not entry.is_visible():
+            self.part("exports").locator("summary").click()
+        return entry
+
     def tile(self, name: str) -> str:
         """What a tile says."""
         return self.page.locator(f'.rs-explore [data-tile="{name}"] dd b').inner_text()
