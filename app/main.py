@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.views import does_it_work, explore
+from app.views import compare_dials, compare_interventions, does_it_work, explore
 
 # Streamlit keeps room for a logo above the sidebar; the name stands there instead.
 SIDEBAR_STYLE = """<style>
@@ -20,6 +20,8 @@ st.html(SIDEBAR_STYLE)
 # They lie in `views`: Streamlit takes a folder `pages` beside this script for pages that it is to find by itself.
 PAGES = [
     st.Page(explore.page, title="Explore", url_path="explore", default=True),
+    st.Page(compare_dials.page, title="Compare dials", url_path="compare-dials"),
+    st.Page(compare_interventions.page, title="Compare interventions", url_path="compare-interventions"),
     st.Page(does_it_work.page, title="Does it work?", url_path="does-it-work"),
 ]
 st.navigation(PAGES, position="top").run()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import streamlit as st
@@ -23,14 +23,17 @@ NETWORK: Final = "network-shown"
 TRAINED: Final = "end of training"
 
 
-def choose_experiment() -> tuple[Experiment, list[str]]:
+def choose_experiment(besides: Collection[str] = ()) -> tuple[Experiment, list[str]]:
     """Draws the settings; returns the experiment that they describe, and a sentence for each part of the URL that could
     not be used.
+
+    Args:
+        besides: names in the URL of controls that the page has of its own.
 
     Raises:
         InputError: the settings do not fit together, or the model has not been trained here.
     """
-    panel = Panel({name: st.query_params.get_all(name) for name in st.query_params})
+    panel = Panel({name: st.query_params.get_all(name) for name in st.query_params if name not in besides})
     form: dict[str, Any] = {}
     with st.sidebar:
         st.markdown("## Regime:green[scope]")

@@ -68,6 +68,11 @@ class Curve:
         return "done" if self.sweep.finished else "running"
 
     @property
+    def sampling(self) -> bool:
+        """Whether networks are being sampled for it, which takes a while in which no points are measured."""
+        return self.sweep is not None and self.sweep.sampling
+
+    @property
     def about(self) -> dict[str, Any]:
         """What else is known of it, by column."""
         return {}

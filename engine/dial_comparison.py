@@ -87,6 +87,11 @@ class OnDial(Curve):
         return "done" if self.sweep and self.sweep.finished else "running" if self.calibrated[0] else "waiting"
 
     @property
+    def sampling(self) -> bool:
+        """Whether networks are being sampled for it, also to calibrate it."""
+        return self.asked.degrader.together and self.state == "running"
+
+    @property
     def note(self) -> str:
         """Why no loss is within reach, if none is."""
         _, left_out = strengths_of(self.found)

@@ -24,8 +24,15 @@ FOLDER = Path(__file__).parent
 """What the app serves at ``/live/``."""
 
 View = Literal["explore", "dials", "interventions", "phase-map"]
-"""The live components. Each has a skeleton (`<view>.html`) and a script (`<view>.js`), and styles of its own
-(`<view>.css`) if it needs more than those of Explore."""
+"""The live components. Each has a skeleton (`<view>.html`) and a script (`<view>.js`)."""
+
+STYLES: dict[View, tuple[str, ...]] = {
+    "explore": ("explore",),
+    "dials": ("explore", "several"),
+    "interventions": ("explore", "several"),
+    "phase-map": ("explore", "several", "phase-map"),
+}
+"""Each view's style sheets."""
 
 # Streamlit runs a component's script from a blob address, where a relative import has no base: hence location.origin.
 _SCRIPT = Template("""\
@@ -75,11 +82,10 @@ def _component(view: View) -> ComponentRenderer:
         "view": f"/live/{view}.js?v={_fingerprint()}",
         "plotly": f"/live/vendor/{vendored['file']}?v={vendored['sha256'][:12]}",
     }
-    styles = (FOLDER / f"{name}.css" for name in dict.fromkeys(("explore", view)))
     return component(
         f"regimescope_{view.replace('-', '_')}",
         html=Template((FOLDER / f"{view}.html").read_text(encoding="utf-8")).substitute(addresses),
-        css="".join(path.read_text(encoding="utf-8") for path in styles if path.is_file()),
+        css="".join((FOLDER / f"{name}.css").read_text(encoding="utf-8") for name in STYLES[view]),
         js=_SCRIPT.substitute(addresses),
         isolate_styles=False,
     )

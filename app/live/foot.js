@@ -108,8 +108,9 @@ export function createFoot(part, { onCommand, figures, signal }) {
       bar.setAttribute("aria-valuenow", String(done ?? 0));
       bar.style.setProperty("--rs-done", String(total ? done / total : 0));
       part("status").textContent = CONNECTION[connection] ?? (state || "connecting…");
-      const left = estimate.left(data.key, state === "running" ? shown.progress : null, performance.now());
-      const sampling = state === "running" && shown.sampling ? "sampling networks… " : "";
+      const sampling = state === "running" && shown.sampling ? "sampling networks… " : ""; // then no points come
+      const steady = state === "running" && !sampling;
+      const left = estimate.left(data.key, steady ? shown.progress : null, performance.now());
       const remaining = left === null ? "" : `, about ${duration(left)} left`;
       const points = `${sampling}${done} of ${total} points, ${duration(seconds)}${remaining}`;
       part("progress-text").textContent = total ? points : "";

@@ -88,7 +88,7 @@ class SeveralWork:
         return {
             "status": "done" if self.finished else "running",
             "progress": {"done": done, "total": total, "seconds": round(self._seconds, 2)},
-            "sampling": any(sweep.sampling for sweep in sweeps),
+            "sampling": any(curve.sampling for curve in self._several.curves),
             "reference": {
                 "degraded_loss": origin and origin.degraded_loss,
                 "chance": begun and begun.criteria.chance,

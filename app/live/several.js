@@ -1,0 +1,112 @@
+// What the pages with several curves have in common: a banner that answers, charts, a ranked table, and the foot.
+
+import { showChip } from "./chip.js";
+import { createFoot, GONE } from "./foot.js";
+import { createFollower, mounted } from "./mount.js";
+import { plotlyFigure } from "./picture.js";
+import { createRanking } from "./ranking.js";
+
+/**
+ * The default export of such a component.
+ * @param {object} view
+ * @param {string[]} view.plots names of the parts that are charts
+ * @param {(Plotly: object, part: Function, options: object) => {draw: Function, close: Function}} view.createCharts
+ * @param {(snapshot: object) => {name: string, tone: string, headline: string, detail: string}} view.answer
+ * @param {object[]} [view.columns] of the ranked table, see ranking.js; none: there is no table
+ * @param {(curve: object) => Element} [view.swatch] how a curve looks in the charts
+ */
+export function severalCurves({ plots, createCharts, answer, columns, swatch }) {
+  return mounted((root, address) => {
+    const part = (name) => root.querySelector(`[data-part="${name}"]`);
+    const ending = new AbortController(); // ends every listener
+    const { signal } = ending;
+    let charts = null; // none until Plotly is there
+    let broken = false;
+    let drawn = [];
+
+    const follower = createFollower(root, { render });
+    const figures = () => (charts?.figures ?? (() => plots.map((name) => plotlyFigure(window.Plotly, part(name)))))();
+    const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures, signal });
+    const ranking = columns && createRanking(part("ranking"), columns, { onChoice: redraw, swatch });
+    const resizing = new ResizeObserver(redraw);
+    for (const name of plots) resizing.observe(part(name));
+    import(address).then(create, () => {
+      broken = true;
+      follower.renderSoon();
+    });
+
+    function create() {
+      if (signal.aborted) return;
+      charts = createCharts(window.Plotly, part, { signal });
+      redraw();
+    }
+
+    function render({ shown, connection, data }) {
+      const said = banner(shown, connection === "gone", answer);
+      part("verdict").dataset.tone = said.tone;
+      showChip(part("verdict-chip"), said.name, said.tone);
+      write(part("headline"), said.headline);
+      write(part("detail"), said.detail);
+      part("empty").textContent = broken ? "The charts could not be loaded; reload the page." : "Nothing measured yet.";
+      part("empty").hidden = !broken && (shown?.rows.some(Boolean) ?? false);
+      ranking?.show(shown);
+      foot.show(shown, connection, data);
+      redraw();
+    }
+
+    function redraw() {
+      const { shown, palette } = follower;
+      if (!charts || !shown?.curves.length) return;
+      const hidden = ranking?.hidden() ?? "";
+      const sizes = plots.flatMap((name) => [part(name).clientWidth, part(name).clientHeight]);
+      const source = [shown.key, shown.rows, shown.curves, shown.reference, shown.axes, palette, hidden, ...sizes];
+      if (source.every((item, at) => item === drawn[at])) return;
+      drawn = source;
+      charts.draw(shown, palette, ranking ? (curve) => !ranking.isHidden(curve.index) : () => true);
+    }
+
+    return {
+      update: follower.update,
+      isLatest: follower.isLatest,
+      close() {
+        ending.abort();
+        follower.close();
+        resizing.disconnect();
+        charts?.close();
+      },
+    };
+  });
+}
+
+/** Name, tone and words on top. */
+function banner(snapshot, gone, answer) {
+  const begun = snapshot?.rows.some(Boolean);
+  if (gone && !begun) return { name: "interrupted", tone: "pending", headline: GONE, detail: "" };
+  const pending = { name: "measuring", tone: "pending", headline: "Measuring the undegraded network…", detail: "" };
+  if (!snapshot) return pending;
+  const said = begun ? answer(snapshot) : pending;
+  if (snapshot.status === "failed") {
+    const detail = begun ? `Up to there: ${said.headline}` : "";
+    return { name: "failed", tone: "failed", headline: snapshot.message || "The measurement failed.", detail };
+  }
+  if (snapshot.status === "cancelled" && !begun) {
+    const detail = "Resume goes on where it stopped.";
+    return { name: "cancelled", tone: "pending", headline: "Cancelled before anything was measured.", detail };
+  }
+  return said;
+}
+
+/** The rows of a curve, in order of place, as far as they are measured. */
+export function rowsOf(snapshot, curve) {
+  return snapshot.rows.filter((row) => row && row.curve === curve.index && row.degraded_loss != null);
+}
+
+/** The curves of which a clean regime was found, and confirmed where that was tried. */
+export function cleanCurves(snapshot) {
+  return snapshot.curves.filter((curve) => curve.regime && curve.tone === "clean");
+}
+
+/** Set a text only when it is another, so that a screen reader hears changes alone. */
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
