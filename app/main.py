@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.views import compare_dials, compare_interventions, does_it_work, explore
+from app.views import compare_dials, compare_interventions, does_it_work, explore, phase_map
 
 # Streamlit keeps room for a logo above the sidebar; the name stands there instead.
 SIDEBAR_STYLE = """<style>
@@ -22,6 +22,7 @@ PAGES = [
     st.Page(explore.page, title="Explore", url_path="explore", default=True),
     st.Page(compare_dials.page, title="Compare dials", url_path="compare-dials"),
     st.Page(compare_interventions.page, title="Compare interventions", url_path="compare-interventions"),
+    st.Page(phase_map.page, title="Phase map", url_path="phase-map"),
     st.Page(does_it_work.page, title="Does it work?", url_path="does-it-work"),
 ]
 st.navigation(PAGES, position="top").run()

@@ -28,12 +28,13 @@ def choose_experiment(besides: Collection[str] = ()) -> tuple[Experiment, list[s
     not be used.
 
     Args:
-        besides: names in the URL of controls that the page has of its own.
+        besides: with what the names in the URL begin that belong to controls of the page's own.
 
     Raises:
         InputError: the settings do not fit together, or the model has not been trained here.
     """
-    panel = Panel({name: st.query_params.get_all(name) for name in st.query_params if name not in besides})
+    others = (name for name in st.query_params if name.partition(".")[0] not in besides)
+    panel = Panel({name: st.query_params.get_all(name) for name in others})
     form: dict[str, Any] = {}
     with st.sidebar:
         st.markdown("## Regime:green[scope]")

@@ -102,9 +102,10 @@ class Map:
     def axes(self) -> dict[str, Any]:
         """Both dials."""
         asked = self._experiment
+        inner = next(part.degrader for part in _parts(asked) if part.strength is None)
         return {
             "outer": strength_axis(asked, self._dial, [row.outer for row in self.curves]),
-            "inner": strength_axis(asked, asked.degrader, asked.sweep_strengths),
+            "inner": strength_axis(asked, inner, asked.sweep_strengths),
         }
 
     def steps(self) -> Steps[None]:

@@ -1,13 +1,15 @@
 // The chip that names a state: a colour, and the same shape as the state's points in the charts.
 
-const STATES = {
+/** Tone and shape of each state. */
+export const STATES = {
   clean: ["clean", "●"],
   entangled: ["entangled", "✕"],
   "effect lost": ["lost", "▼"],
   broken: ["broken", "□"],
   unresolved: ["unresolved", "○"],
 };
-const SHAPES = { ...Object.fromEntries(Object.values(STATES)), flagged: "◇" };
+/** Shape of each tone. */
+export const SHAPES = { ...Object.fromEntries(Object.values(STATES)), flagged: "◇" };
 
 /** Tone (a colour of explore.css) of the state of a row. */
 export function toneOf(state) {

@@ -79,7 +79,7 @@ export function severalCurves({ plots, createCharts, answer, columns, swatch }) 
 }
 
 /** Name, tone and words on top. */
-function banner(snapshot, gone, answer) {
+export function banner(snapshot, gone, answer) {
   const begun = snapshot?.rows.some(Boolean);
   if (gone && !begun) return { name: "interrupted", tone: "pending", headline: GONE, detail: "" };
   const pending = { name: "measuring", tone: "pending", headline: "Measuring the undegraded network…", detail: "" };

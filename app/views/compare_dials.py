@@ -9,9 +9,9 @@ from engine.dials import dial_of
 from engine.questions import DialComparison
 from engine.spec import Experiment
 
-ABOUT = """The experiment's intervention on every dial that the model can have. Equal strengths of two dials have nothing
-in common, equal degraded losses have: so each dial is first calibrated, then swept at the strengths that give the same
-losses, from the undegraded network's to halfway to chance."""
+ABOUT = """The experiment's intervention on every dial that the model can have. Equal strengths of two dials have
+nothing in common, equal degraded losses have: so each dial is first calibrated, then swept at the strengths that give
+the same losses, from the undegraded network's to halfway to chance."""
 
 
 def page() -> None:
