@@ -16,6 +16,8 @@ from typing import Any, Final, Protocol
 
 from app.snapshot import Message, Snapshot, announced
 from engine.dials import InputError
+from engine.documents import Document
+from engine.history import History
 from engine.questions import Question
 from engine.runners.process import WorkerProcess
 from engine.spec import Experiment
@@ -47,6 +49,13 @@ class Worker(Protocol):
         """Ends the worker."""
 
 
+def file_name(question: Question) -> str:
+    """What a file with a question's answer is called, without its ending."""
+    asked = question if isinstance(question, Experiment) else question.experiment
+    kind = () if question.kind == "sweep" else (question.kind,)
+    return "-".join((*kind, asked.model.name, asked.intervention.name, asked.degrader.name))
+
+
 @dataclass
 class Job:
     """A question that is being answered, or that is.
@@ -66,11 +75,14 @@ class Job:
     reached: int = 0
 
     @property
+    def document(self) -> Document:
+        """What is known so far, exactly."""
+        return Document.of(self.question, self.snapshot.values, self.snapshot.exact_rows)
+
+    @property
     def file_name(self) -> str:
         """What a file with the answer is called, without its ending."""
-        asked = self.question if isinstance(self.question, Experiment) else self.question.experiment
-        kind = () if self.question.kind == "sweep" else (self.question.kind,)
-        return "-".join((*kind, asked.model.name, asked.intervention.name, asked.degrader.name))
+        return file_name(self.question)
 
     @property
     def active(self) -> bool:
@@ -81,7 +93,15 @@ class Job:
 class JobManager:
     """All jobs of one server, and the worker that does them. Its methods may be called from any thread."""
 
-    def __init__(self, start_worker: Callable[[], Worker]) -> None:
+    def __init__(self, start_worker: Callable[[], Worker], store: Path) -> None:
+        """Starts the worker.
+
+        Args:
+            start_worker: how.
+            store: the folder of the store, where the history is kept as well.
+        """
+        self.store = store
+        self.history = History(store)
         self._start_worker = start_worker
         self._jobs: dict[str, Job] = {}
         self._greeting: Message = {}
@@ -176,6 +196,13 @@ class JobManager:
             if isinstance(asked, Experiment) and strength in asked.sweep_strengths:
                 self._worker.send({"do": "focus", "key": key, "strength": strength})
 
+    def forget(self, key: str) -> None:
+        """Drops a job, whoever looks at it."""
+        with self._lock:
+            job = self._jobs.pop(key, None)
+            if job is not None and job.active:
+                self._worker.send({"do": "cancel", "key": key})
+
     def close(self) -> None:
         """Ends the worker."""
         with self._lock:
@@ -240,7 +267,10 @@ class JobManager:
         return not given_up
 
     def _tell(self, job: Job, change: Message) -> None:
+        before = job.snapshot.get("status")
         job.snapshot = job.snapshot.updated(change)
+        if job.snapshot.get("status") not in (before, "queued"):
+            self.history.keep(job.document)
         for listener in job.listeners:
             listener()
 

@@ -1,17 +1,16 @@
 """What the server offers beside Streamlit's pages: the live component's files, and the jobs.
 
 `WS /api/jobs/{key}` sends a snapshot and then what changes, at most ten times a second, and takes `cancel`, `resume`,
-`focus` and `leave`. `GET /api/jobs/{key}/result.csv` is the table of what is measured so far.
+`focus` and `leave`. `GET /api/jobs/{key}/result.{csv,parquet,json}` is what is measured so far as a file, and
+`GET /api/history/{name}/result.…` what was measured before.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import csv
-import io
 import json
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -20,11 +19,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.jobs import Job, JobManager
+from app.jobs import JobManager, file_name
 from app.live import FOLDER
 from app.snapshot import Snapshot
-from engine.report import flat
+from engine.documents import Document, Form
 
+MEDIA: Final = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "json": "application/json"}
+"""What a result can be had as, and the type of such a file."""
 REFUSED: Final = 4403
 UNKNOWN: Final = 4404
 PAUSE: Final = 0.1
@@ -46,16 +47,17 @@ def routes(manager: JobManager) -> list[BaseRoute]:
             return
         await _Conversation(socket, manager).run()
 
-    async def job_csv(request: Request) -> Response:
+    def result(request: Request) -> Response:
         job = manager.get(request.path_params["key"])
-        if job is None:
-            return PlainTextResponse("There is no such job; reload the page that linked here.\n", status_code=404)
-        headers = {"Content-Disposition": f'attachment; filename="{job.file_name}.csv"'}
-        return Response(_csv(job), media_type="text/csv", headers=headers)
+        return _file(job and job.document, request.path_params["form"])
+
+    def past_result(request: Request) -> Response:
+        return _file(manager.history.document(request.path_params["name"]), request.path_params["form"])
 
     return [
         WebSocketRoute("/api/jobs/{key}", job_socket),
-        Route("/api/jobs/{key}/result.csv", job_csv),
+        Route("/api/jobs/{key}/result.{form}", result),
+        Route("/api/history/{name}/result.{form}", past_result),
         Mount("/live", _LiveFiles(directory=FOLDER)),
     ]
 
@@ -81,13 +83,15 @@ class _LiveFiles(StaticFiles):
         return response
 
 
-def _csv(job: Job) -> str:
-    text = io.StringIO()
-    names, lines = flat([row for _, row in job.snapshot.rows if row is not None])
-    table = csv.DictWriter(text, names)
-    table.writeheader()
-    table.writerows(lines)
-    return text.getvalue()
+def _file(document: Document | None, form: str) -> Response:
+    """A result as a file to save."""
+    if document is None:
+        return PlainTextResponse("There is no such result; reload the page that linked here.\n", status_code=404)
+    if form not in MEDIA:
+        return PlainTextResponse(f"A result is had as {', '.join(MEDIA)}, not as this.\n", status_code=404)
+    name = file_name(document.question) + ("" if document.status == "done" else "-partial")
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{form}"'}
+    return Response(document.file(cast("Form", form)), media_type=MEDIA[form], headers=headers)
 
 
 class _Conversation:

@@ -59,7 +59,7 @@ def app(cache: Path, device: str | None = None, on_start: Any = None) -> st.App:
         device: where they are computed, if one was asked for.
         on_start: called, in a thread of its own, when the dashboard is being served.
     """
-    manager = jobs.JobManager(jobs.start_worker(cache, device))
+    manager = jobs.JobManager(jobs.start_worker(cache, device), cache)
     jobs.install(manager)
 
     @contextlib.asynccontextmanager

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
 from engine.questions import Question
+from engine.report import finite
 from engine.spec import Experiment
 from engine.words import PENDING, with_network
 
@@ -87,13 +88,22 @@ class Snapshot:
         """A field's value; None if it is not known."""
         return self.fields.get(name, (0, None))[1]
 
+    @property
+    def values(self) -> Message:
+        """The fields as the worker told them."""
+        return {name: value for name, (_, value) in self.fields.items()}
+
+    @property
+    def exact_rows(self) -> tuple[Message | None, ...]:
+        """The rows as the worker told them."""
+        return tuple(row for _, row in self.rows)
+
     def whole(self) -> Message:
-        """Everything."""
-        values = {name: value for name, (_, value) in self.fields.items()}
-        return {**values, "version": self.version, "rows": [row for _, row in self.rows]}
+        """Everything, as strict JSON has it: numbers that are not finite are null."""
+        return finite({**self.values, "version": self.version, "rows": list(self.exact_rows)})
 
     def since(self, version: int) -> Message:
-        """What changed after a version; rows by index."""
+        """What changed after a version, likewise; rows by index."""
         values = {name: value for name, (changed, value) in self.fields.items() if changed > version}
         rows = {str(index): row for index, (changed, row) in enumerate(self.rows) if changed > version}
-        return {**values, "version": self.version, "rows": rows}
+        return finite({**values, "version": self.version, "rows": rows})

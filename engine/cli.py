@@ -100,12 +100,15 @@ def _sweep(arguments: argparse.Namespace) -> None:
             raise InputError(f"{option} must be a file in a folder that exists, got {path}; make the folder first.")
 
     from engine import report  # torch is slow to import: not before the input is known to be good
+    from engine.documents import Document
+    from engine.history import History
     from engine.lab import Lab, keep_freed_memory
     from engine.store import Store, default_folder
     from engine.sweep import Sweep
 
     keep_freed_memory()
-    with Lab(Store(arguments.cache or default_folder()), device=arguments.device) as lab:
+    folder = arguments.cache or default_folder()
+    with Lab(Store(folder), device=arguments.device) as lab, lab.store.owned_by(experiment.key):
         sweep = Sweep(experiment, lab)
         with tqdm(total=sweep.total, unit="point", disable=None) as bar:
             sweep.recall()
@@ -116,6 +119,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
                 bar.total = sweep.total  # draws and shams may have come on top
                 bar.update(sweep.done - before)
         analysis = sweep.analysis()
+        History(folder).keep(Document.of_sweep(experiment, analysis, sweep.done, lab.where))
         report.write(out, report.table(analysis), experiment, analysis)
         if arguments.items is not None:
             report.write(items, report.item_table(sweep), experiment, analysis)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -86,6 +86,12 @@ def write(path: Path, frame: pd.DataFrame, experiment: Experiment, analysis: Ana
     Raises:
         InputError: the file can't be written.
     """
+    with _writing(path):
+        write_to(path, frame, experiment, analysis)
+
+
+def write_to(file: Path | IO[bytes], frame: pd.DataFrame, experiment: Experiment, analysis: Analysis) -> None:
+    """The same, to a file that may be open."""
     looked = analysis.confirmation
     extra = {
         "margin": analysis.margin,
@@ -94,9 +100,7 @@ def write(path: Path, frame: pd.DataFrame, experiment: Experiment, analysis: Ana
         "band": [asdict(each) for each in analysis.band],
     }
     # Python's JSON has NaN and Infinity, and so has what is read back
-    metadata = {b"experiment": experiment.to_json().encode(), METADATA: json.dumps(extra).encode()}
-    with _writing(path):
-        _write_parquet(path, frame, metadata)
+    write_table_to(file, frame, {"experiment": experiment.to_json(), METADATA.decode(): json.dumps(extra)})
 
 
 def write_table(path: Path, frame: pd.DataFrame, metadata: Mapping[str, str]) -> None:
@@ -109,7 +113,14 @@ def write_table(path: Path, frame: pd.DataFrame, metadata: Mapping[str, str]) ->
         if path.suffix == ".csv":
             frame.to_csv(path, index=False)
         else:
-            _write_parquet(path, frame, {name.encode(): text.encode() for name, text in metadata.items()})
+            write_table_to(path, frame, metadata)
+
+
+def write_table_to(file: Path | IO[bytes], frame: pd.DataFrame, metadata: Mapping[str, str]) -> None:
+    """Any table as Parquet with this metadata, to a file that may be open."""
+    content = pa.Table.from_pandas(frame, preserve_index=False)
+    named = {name.encode(): text.encode() for name, text in metadata.items()}
+    pq.write_table(content.replace_schema_metadata({**(content.schema.metadata or {}), **named}), file)
 
 
 def read(path: Path) -> tuple[Analysis, dict[str, Any]]:
@@ -147,11 +158,6 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(f"--out must be a file that can be written, got {path} ({error}); choose another.") from error
-
-
-def _write_parquet(path: Path, frame: pd.DataFrame, metadata: Mapping[bytes, bytes]) -> None:
-    content = pa.Table.from_pandas(frame, preserve_index=False)
-    pq.write_table(content.replace_schema_metadata({**(content.schema.metadata or {}), **metadata}), path)
 
 
 def _row(form: Mapping[str, Any]) -> Row:

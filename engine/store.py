@@ -11,10 +11,12 @@ import hashlib
 import io
 import json
 import logging
+import math
 import os
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -23,11 +25,14 @@ import numpy as np
 from diskcache.core import MODE_PICKLE
 from platformdirs import user_cache_dir
 
+from engine.dials import InputError, shown
+
 log = logging.getLogger(__name__)
 
 SCHEMA: Final = 1
 MAGIC: Final = b"regimescope\n"
 DEFAULT_LIMIT: Final = 2 * 1024**3
+LIMIT_VARIABLE: Final = "REGIMESCOPE_CACHE_LIMIT"
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -43,6 +48,26 @@ def default_folder() -> Path:
     return Path(os.environ.get("REGIMESCOPE_CACHE") or user_cache_dir("regimescope", appauthor=False))
 
 
+def default_limit() -> int:
+    """Bytes that the store may take: $REGIMESCOPE_CACHE_LIMIT in MB, or `DEFAULT_LIMIT`.
+
+    Raises:
+        InputError: the variable is no number of megabytes.
+    """
+    asked = os.environ.get(LIMIT_VARIABLE)
+    if not asked:
+        return DEFAULT_LIMIT
+    try:
+        megabytes = float(asked)
+    except ValueError:
+        megabytes = math.nan
+    if not 1 <= megabytes <= 1e9:
+        raise InputError(
+            f"{LIMIT_VARIABLE} must be a number of megabytes, 1 at least, got {shown(asked)}; set another."
+        )
+    return int(megabytes * 1e6)
+
+
 class Store:
     """Arrays by key, on disk where the folder can be written and in memory where it can't.
 
@@ -50,10 +75,12 @@ class Store:
         notice: empty, or one sentence that says why results are not kept.
     """
 
-    def __init__(self, folder: Path, limit: int = DEFAULT_LIMIT) -> None:
+    def __init__(self, folder: Path, limit: int | None = None) -> None:
+        """Opens or begins it; the limit is in bytes (default: `default_limit`)."""
         self.folder = folder
-        self.limit = limit
+        self.limit = default_limit() if limit is None else limit
         self.notice = ""
+        self._owner: str | None = None
         self._memory: dict[str, bytes] = {}
         self._disk = self._open()
 
@@ -76,11 +103,35 @@ class Store:
                 self._give_up(f"the store in {self.folder} is full ({self.limit / 1e6:,.0f} MB)")
             else:
                 try:
-                    self._disk.set(key, blob)
+                    self._disk.set(key, blob, tag=self._owner)
                     return
                 except (OSError, sqlite3.Error, diskcache.Timeout) as error:
                     self._give_up(f"the store in {self.folder} can't be written ({error})")
         self._memory[key] = blob
+
+    @contextmanager
+    def owned_by(self, owner: str) -> Iterator[None]:
+        """What is put within belongs to this question: `forget` removes it."""
+        before, self._owner = self._owner, owner
+        try:
+            yield
+        finally:
+            self._owner = before
+
+    def forget(self, owner: str) -> int:
+        """Removes what was first measured for a question, and gives its room back; returns how many entries.
+
+        Others that use an entry will measure it again.
+        """
+        if self._disk is None:
+            return 0
+        try:
+            count = self._disk.evict(owner)
+            self._disk._sql("VACUUM")  # diskcache has no public way to shrink the file
+        except (OSError, sqlite3.Error, diskcache.Timeout) as error:
+            log.warning("Entries of the store can't be removed (%s).", error)
+            return 0
+        return count
 
     def volume(self) -> int:
         """Bytes on disk; 0 if the disk can't tell."""
@@ -145,7 +196,9 @@ class _BytesOnly(diskcache.Disk):
 
 def _connect(folder: Path) -> diskcache.Cache:
     folder.mkdir(parents=True, exist_ok=True)
-    cache = diskcache.Cache(str(folder), timeout=5, disk=_BytesOnly, eviction_policy="none", cull_limit=0)
+    cache = diskcache.Cache(
+        str(folder), timeout=5, disk=_BytesOnly, eviction_policy="none", cull_limit=0, tag_index=True
+    )
     cache.set("probe", b"")  # a folder that can only be read shows itself here, not in the middle of a sweep
     return cache
 

@@ -1,11 +1,10 @@
-"""What a worker tells of a sweep, as JSON: the whole at first, then what changed."""
+"""What a worker tells of a sweep: the whole at first, then what changed. Numbers may be NaN or infinite."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
 
-from engine.report import finite
 from engine.runners import examples
 from engine.sweep import Sweep
 from engine.words import answer, place
@@ -28,25 +27,24 @@ def progress(sweep: Sweep) -> Message:
     analysis, finished = sweep.analysis(), sweep.finished
     said = answer(sweep.experiment, analysis, finished)
     regime = analysis.verdict.regime if len(analysis.rows) == len(sweep.strengths) else None
-    origin = sweep.row(0)
-    return finite(
-        {
-            "status": "done" if finished else "running",
-            "progress": {"done": sweep.done, "total": sweep.total, "seconds": round(sweep.seconds, 2)},
-            "sampling": sweep.sampling,
-            "reference": {
-                "degraded_loss": origin and origin.degraded_loss,
-                "loss_delta": origin and origin.loss_delta,
-                "effect": origin and origin.effect,
-                "chance": sweep.criteria.chance,
-                "margin": analysis.margin,
-                "retention_min": sweep.criteria.retention_min,
-                "alpha": sweep.criteria.alpha,
-            },
-            "verdict": {**said._asdict(), "regime": regime},
-            "band": [(each.low, each.high) for each in analysis.band],
-        }
-    )
+    origin, looked = sweep.row(0), analysis.confirmation
+    return {
+        "status": "done" if finished else "running",
+        "progress": {"done": sweep.done, "total": sweep.total, "seconds": round(sweep.seconds, 2)},
+        "sampling": sweep.sampling,
+        "reference": {
+            "degraded_loss": origin and origin.degraded_loss,
+            "loss_delta": origin and origin.loss_delta,
+            "effect": origin and origin.effect,
+            "chance": sweep.criteria.chance,
+            "margin": analysis.margin,
+            "retention_min": sweep.criteria.retention_min,
+            "alpha": sweep.criteria.alpha,
+        },
+        "verdict": {**said._asdict(), "regime": regime},
+        "band": [(each.low, each.high) for each in analysis.band],
+        "confirmation": looked and asdict(looked),
+    }
 
 
 def rows(sweep: Sweep, indices: set[int]) -> Message:
@@ -58,12 +56,10 @@ def _row(sweep: Sweep, index: int) -> Message:
     row, asked = sweep.row(index), sweep.experiment
     assert row is not None, "only strengths that changed are told"
     tick = asked.degrader.label(row.strength, asked.card)
-    return finite(
-        {
-            **asdict(row),
-            "index": index,
-            "label": place(asked, row.strength),
-            "tick": tick,
-            "examples": examples.measured(sweep, index),
-        }
-    )
+    return {
+        **asdict(row),
+        "index": index,
+        "label": place(asked, row.strength),
+        "tick": tick,
+        "examples": examples.measured(sweep, index),
+    }

@@ -16,7 +16,6 @@ from engine.intervention_comparison import Interventions, contenders
 from engine.lab import Lab
 from engine.phase_map import Map
 from engine.questions import DialComparison, InterventionComparison, PhaseMap
-from engine.report import finite
 from engine.words import answer
 
 Message = dict[str, Any]
@@ -41,7 +40,7 @@ class SeveralWork:
         several = self._several
         self._rows = [None] * sum(len(several.lines(curve)) for curve in several.curves)
         self._curves = [self._told(number, curve) for number, curve in enumerate(several.curves)]
-        return finite({"axes": several.axes(), "curves": self._curves, "rows": self._rows, **self._standing()})
+        return {"axes": several.axes(), "curves": self._curves, "rows": self._rows, **self._standing()}
 
     def recall(self) -> Message:
         """Nothing: each sweep takes what the store has when its turn comes."""
@@ -56,7 +55,7 @@ class SeveralWork:
             self.finished = True
         rows = self._changed_rows()
         self._seconds += time.perf_counter() - started
-        return finite({"curves": self._curves, "ranking": self._ranking, "rows": rows, **self._standing()})
+        return {"curves": self._curves, "ranking": self._ranking, "rows": rows, **self._standing()}
 
     def focus(self, strength: float) -> None:
         """Nothing: there is more than one dial."""

@@ -56,7 +56,8 @@ class Worker:
         """Carries out one command; one about a sweep that is not under way has nothing to do."""
         match command:
             case {"do": "start", "key": key, "kind": kind, "question": form} if key not in self._works:
-                self._guarded(key, lambda: self._start(key, read_question(kind, form)))
+                with self._lab.store.owned_by(key):
+                    self._guarded(key, lambda: self._start(key, read_question(kind, form)))
             case {"do": "cancel", "key": key}:
                 self._works.pop(key, None)
             case {"do": "focus", "key": key, "strength": strength} if key in self._works:
@@ -65,7 +66,8 @@ class Worker:
     def turn(self) -> None:
         """Lets each of them do one batch."""
         for key, work in list(self._works.items()):
-            self._guarded(key, lambda key=key, work=work: self._report(key, work, work.step()))
+            with self._lab.store.owned_by(key):
+                self._guarded(key, lambda key=key, work=work: self._report(key, work, work.step()))
 
     def _start(self, key: str, question: Question) -> None:
         work = work_of(question, self._lab)
@@ -111,7 +113,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not get among the events
 
     def tell(event: dict[str, Any]) -> None:
-        events.write(json.dumps(event, allow_nan=False) + "\n")
+        events.write(json.dumps(event) + "\n")
         events.flush()
 
     inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from fakes import Workers
@@ -21,9 +22,9 @@ def workers() -> Workers:
 
 
 @pytest.fixture
-def manager(workers: Workers) -> Iterator[JobManager]:
+def manager(workers: Workers, tmp_path: Path) -> Iterator[JobManager]:
     """A job manager whose workers do only what a test says."""
-    made = JobManager(workers.start)
+    made = JobManager(workers.start, tmp_path / "store")
     yield made
     made.close()
 

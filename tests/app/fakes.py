@@ -7,10 +7,12 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from typing import Any
 
 from app.jobs import Job, JobManager
 from app.snapshot import Message
+from engine.strength import Row
 
 PATIENCE = 10.0
 """Seconds after which what should have happened by itself counts as not happening."""
@@ -107,8 +109,10 @@ def status(job: Job) -> str:
 
 
 def row(index: int, **values: Any) -> Message:
-    """A row as the worker tells it, as far as the server looks into it."""
-    return {"index": index, "strength": index / 10, "state": "clean", **values}
+    """A row as the worker tells it."""
+    numbers = {each.name: 0.5 for each in fields(Row) if each.type == "float"}
+    words = {"state": "clean", "reason": "It is, you see.", "draws": 1, "items": 8, "health": None, "shams": []}
+    return {**numbers, **words, "index": index, "strength": index / 10, "label": f"noise {index / 10}", **values}
 
 
 def eventually(condition: Callable[[], object], what: str) -> None:

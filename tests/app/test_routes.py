@@ -2,53 +2,89 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
-from fakes import Workers
+from fakes import Workers, row
 from sites import Site, serving
 
 from app import live, routes
 from app.jobs import Job, JobManager
+from engine import report
+from engine.documents import Document
 from engine.report import COLUMNS, HEALTH
+from engine.spec import Experiment
 
-# ---- the table -------------------------------------------------------------------------------------------------------
+# ---- results ---------------------------------------------------------------------------------------------------------
+
+OPEN = {"loss_delta_low": -math.inf, "selectivity_gain_high": math.inf, "retention": math.nan, "effect": 0.0123456789}
 
 
-def test_the_table_has_the_columns_of_a_report_and_a_line_for_each_measured_strength(
-    site: Site, workers: Workers, job: Job
-) -> None:
-    numbers = (0.1, 2.5, 0.0123456789, None, 1e-9, *[0.5] * 7, "clean", 2, 8, *[1.5] * 4, 2, 1, 1)
-    values = dict(zip(COLUMNS, numbers, strict=True))
-    shams = [{"beaten": True, "state": "entangled"}, {"beaten": False, "state": "clean"}]
-    worker_row = {
-        **values,
-        "shams": shams,
-        "index": 1,
-        "label": "noise 0.1",
-        "reason": "It is, you see.",
-        "examples": [{}],
-    }
-    workers.latest.update(job.question.key, rows={"1": worker_row})
+def told(job: Job, workers: Workers) -> None:
+    """The job's worker tells of two strengths, one of which has bounds that are open."""
+    rows = {"0": row(0, strength=0.0), "1": row(1, **OPEN, shams=[SHAM, {**SHAM, "beaten": False, "state": "clean"}])}
+    reference = {"margin": 0.05, "degraded_loss": 2.5}
+    workers.latest.update(job.question.key, rows=rows, reference=reference, status="running")
+
+
+SHAM: dict[str, Any] = {
+    **dict.fromkeys(("loss_delta", "loss_delta_low", "loss_delta_high", "effect", "effect_low", "effect_high"), 0.25),
+    "state": "entangled",
+    "beaten": True,
+}
+
+
+def test_the_table_is_the_command_lines(site: Site, workers: Workers, job: Job) -> None:
+    told(job, workers)
     response, body = site.get(f"/api/jobs/{job.question.key}/result.csv")
     assert response.status == 200
     assert response.headers["Content-Type"].startswith("text/csv")
     assert response.headers["Content-Disposition"].startswith('attachment; filename="induction-head-ablation-')
-    (line,) = csv.DictReader(io.StringIO(body.decode()))
+    assert "-partial" in response.headers["Content-Disposition"], "it is not done"
+    original, line = csv.DictReader(io.StringIO(body.decode()))
     assert list(line) == list(COLUMNS)
-    assert line == {name: "" if value is None else str(value) for name, value in values.items()}
-    assert [float(line[name]) for name in ("loss_delta", "loss_delta_high")] == [0.0123456789, 1e-9]
+    assert (original["strength"], line["strength"]) == ("0.0", "0.1")
+    assert (line["loss_delta_low"], line["selectivity_gain_high"], line["retention"]) == ("-inf", "inf", "")
+    assert (line["shams"], line["shams_beaten"], line["shams_clean"]) == ("2", "1", "1")
+    assert float(line["effect"]) == 0.0123456789
+
+
+def test_parquet_is_read_back_as_what_the_command_line_writes(
+    site: Site, workers: Workers, job: Job, tmp_path: Path
+) -> None:
+    told(job, workers)
+    _, body = site.get(f"/api/jobs/{job.question.key}/result.parquet")
+    path = tmp_path / "result.parquet"
+    path.write_bytes(body)
+    analysis, form = report.read(path)
+    assert Experiment.read(form) == job.question
+    assert job.document.analysis is not None
+    assert repr(analysis) == repr(job.document.analysis), "NaN and infinity included"
+
+
+def test_json_is_the_whole_question_with_its_answer(site: Site, workers: Workers, job: Job) -> None:
+    told(job, workers)
+    response, body = site.get(f"/api/jobs/{job.question.key}/result.json")
+    assert response.headers["Content-Type"] == "application/json"
+    document = Document.from_json(body)
+    assert document.question == job.question
+    assert repr(document.analysis) == repr(job.document.analysis)
 
 
 def test_where_networks_were_sampled_the_table_says_how(site: Site, workers: Workers, job: Job) -> None:
     health = {name: number for number, name in enumerate(HEALTH)} | {"flag": "Not mixed: raise the steps."}
-    rows = {"0": {"strength": 0.0, "health": None}, "1": {"strength": 0.1, "health": health}}
+    rows = {"0": row(0), "1": row(1, health=health)}
     workers.latest.update(job.question.key, rows=rows)
     _, body = site.get(f"/api/jobs/{job.question.key}/result.csv")
     original, sampled = csv.DictReader(io.StringIO(body.decode()))
     assert list(original) == [*COLUMNS, *HEALTH]
     assert {name: original[name] for name in HEALTH} == dict.fromkeys(HEALTH, "")
-    assert {name: sampled[name] for name in HEALTH} == {name: str(value) for name, value in health.items()}
+    assert {name: float(sampled[name]) for name in HEALTH if name != "flag"} == {
+        name: value for name, value in health.items() if name != "flag"
+    }
 
 
 def test_the_table_of_a_job_without_measurements_is_its_header(site: Site, key: str) -> None:
@@ -56,19 +92,36 @@ def test_the_table_of_a_job_without_measurements_is_its_header(site: Site, key: 
     assert body.decode().splitlines() == [",".join(COLUMNS)]
 
 
-def test_the_table_of_an_unknown_job_does_not_exist(site: Site) -> None:
-    response, body = site.get("/api/jobs/unknown/result.csv")
+@pytest.mark.parametrize(
+    "path", ["/api/jobs/unknown/result.csv", "/api/history/unknown/result.json", "/api/history/..%2Fx/result.csv"]
+)
+def test_a_result_that_is_unknown_does_not_exist(site: Site, path: str) -> None:
+    response, body = site.get(path)
     assert response.status == 404
-    assert b"reload" in body
+    assert b"/" not in body
+
+
+def test_a_result_is_had_in_no_other_form(site: Site, key: str) -> None:
+    response, _ = site.get(f"/api/jobs/{key}/result.pickle")
+    assert response.status == 404
+
+
+def test_what_was_measured_before_is_had_as_well(site: Site, workers: Workers, job: Job, manager: JobManager) -> None:
+    told(job, workers)
+    manager.history.keep(job.document)
+    manager.forget(job.question.key)
+    response, body = site.get(f"/api/history/{job.question.key}/result.json")
+    assert response.status == 200
+    assert Document.from_json(body).question == job.question
 
 
 # ---- the live component's files --------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def files() -> Iterator[Site]:
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The live component's own files."""
-    with serving(JobManager(Workers().start)) as served:
+    with serving(JobManager(Workers().start, tmp_path_factory.mktemp("store"))) as served:
         yield served
 
 
@@ -111,7 +164,7 @@ def fort(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     (folder / "link.js").symlink_to(around / "secret.js")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(routes, "FOLDER", folder)
-        with serving(JobManager(Workers().start)) as served:
+        with serving(JobManager(Workers().start, around)) as served:
             yield served
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from fakes import Tab, Workers, eventually, is_one_sentence, row, status
 
@@ -118,9 +119,9 @@ def test_why_a_job_failed_is_still_said_after_a_restart(
     assert job.snapshot.get("message") == "It stopped."
 
 
-def test_closing_ends_the_worker_and_starts_no_other(workers: Workers, experiment: Make) -> None:
+def test_closing_ends_the_worker_and_starts_no_other(workers: Workers, experiment: Make, tmp_path: Path) -> None:
     before = set(threading.enumerate())
-    manager = JobManager(workers.start)
+    manager = JobManager(workers.start, tmp_path)
     manager.open(experiment())
     (listening,) = set(threading.enumerate()) - before
     manager.close()

@@ -19,6 +19,7 @@ from engine.intervention_comparison import compare_interventions, contenders
 from engine.lab import Lab
 from engine.phase_map import OUTER, phase_map
 from engine.questions import DialComparison, InterventionComparison, PhaseMap, Question
+from engine.report import finite
 from engine.runners.work import Message, Work, work_of
 from engine.spec import Experiment
 from engine.store import Store
@@ -90,7 +91,7 @@ class Heard:
         self.hear(work.recall())
 
     def hear(self, message: Message) -> None:
-        message = json.loads(json.dumps(message, allow_nan=False))
+        message = json.loads(json.dumps(finite(message), allow_nan=False))
         rows = message.pop("rows", {})
         if isinstance(rows, list):
             self.rows = rows

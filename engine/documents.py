@@ -1,0 +1,243 @@
+"""A result as one JSON document: the whole question, its answer, and where it was measured.
+
+What is exported, imported and kept in the history has this form. It is strict JSON: numbers that JSON has no word for
+are the texts "nan", "inf" and "-inf".
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Final, Literal, Self, get_args
+
+import pandas as pd
+from pydantic import TypeAdapter, ValidationError
+
+from engine import report
+from engine.dials import InputError, shown
+from engine.intervals import Interval
+from engine.questions import Question, read_question
+from engine.regime import Analysis, Confirmation, verdict
+from engine.spec import MOST_STRENGTHS, Experiment
+from engine.strength import Row
+from engine.words import TONES, Answer, answer
+
+SCHEMA: Final = 1
+MOST_BYTES: Final = 1_000_000
+"""Of a document that comes from outside."""
+MOST_LINES: Final = 2_000
+
+Status = Literal["running", "done", "cancelled", "failed"]
+Form = Literal["csv", "parquet", "json"]
+
+_ROWS = TypeAdapter(tuple[Row, ...])
+_CONFIRMATION = TypeAdapter(Confirmation | None)
+_BAND = TypeAdapter(tuple[tuple[float, float], ...])
+
+
+@dataclass(frozen=True)
+class Document:
+    """A question and what is known of its answer.
+
+    Attributes:
+        question: what was asked.
+        status: how far it is.
+        done: points measured.
+        total: points to measure, as far as it was known.
+        said: what it says, in words.
+        lines: of a comparison or a map: its table, line by line; of a sweep nothing, see `analysis`.
+        curves: of a comparison or a map: what is known of each curve.
+        analysis: of a sweep.
+        where: it was measured.
+        at: when, ISO 8601, UTC.
+        version: of this program that measured it.
+    """
+
+    question: Question
+    status: Status
+    done: int
+    total: int
+    said: Answer
+    lines: tuple[Mapping[str, Any], ...] = ()
+    curves: tuple[Mapping[str, Any], ...] = ()
+    analysis: Analysis | None = None
+    where: str = ""
+    at: str = ""
+    version: str = ""
+
+    @classmethod
+    def of(cls, question: Question, fields: Mapping[str, Any], rows: Sequence[Mapping[str, Any] | None]) -> Self:
+        """From what a worker tells: fields and rows as they stand, with numbers that are not finite."""
+        known = [row for row in rows if row is not None]
+        progress = fields.get("progress") or {}
+        status: Status = "running" if fields["status"] == "queued" else fields["status"]
+        where, now = fields.get("device") or "", _now()
+        common = {"done": progress.get("done", 0), "total": progress.get("total", 0), "where": where, "at": now}
+        made = _version()
+        if isinstance(question, Experiment):
+            analysis = _analysis(known, fields)
+            said = answer(question, analysis, status == "done")
+            return cls(question, status, said=said, analysis=analysis, version=made, **common)
+        curves = tuple(fields.get("curves") or ())
+        lines = tuple({name: value for name, value in row.items() if name != "examples"} for row in known)
+        return cls(question, status, said=_of_curves(curves), lines=lines, curves=curves, version=made, **common)
+
+    @classmethod
+    def of_sweep(cls, experiment: Experiment, analysis: Analysis, points: int, where: str) -> Self:
+        """From a sweep that is finished."""
+        said, now = answer(experiment, analysis, finished=True), _now()
+        return cls(experiment, "done", points, points, said, analysis=analysis, where=where, at=now, version=_version())
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """From JSON that anybody may have written.
+
+        Raises:
+            InputError: it is no such document, or too large; one sentence.
+        """
+        if len(text) > MOST_BYTES:
+            raise InputError(
+                f"A result must be at most {MOST_BYTES:,} bytes of JSON, got {len(text):,}; export it again."
+            )
+        try:
+            form = json.loads(text, parse_constant=_refuse)
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                "A result must be a JSON file that was exported here, got no JSON; choose another."
+            ) from error
+        if not isinstance(form, Mapping) or form.get("regimescope") != SCHEMA:
+            got = form.get("regimescope") if isinstance(form, Mapping) else type(form).__name__
+            raise InputError(
+                f'A result must be a JSON file with "regimescope": {SCHEMA}, got {shown(str(got))}; export it again.'
+            )
+        question = read_question(form.get("kind", ""), form.get("question"))
+        try:
+            return cls._read(question, form)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            what = error.errors()[0]["loc"] if isinstance(error, ValidationError) else error
+            raise InputError(
+                f"A result must be whole, got one that was changed by hand at {shown(str(what))}; export it again."
+            ) from error
+
+    def to_json(self) -> str:
+        """The document; `from_json` reads it."""
+        analysis = self.analysis
+        result: dict[str, Any] = {"lines": self.lines, "curves": self.curves}
+        if analysis is not None:
+            looked = analysis.confirmation
+            result = {
+                "rows": [asdict(row) for row in analysis.rows],
+                "margin": analysis.margin,
+                "confirmation": looked and asdict(looked),
+                "band": [(each.low, each.high) for each in analysis.band],
+            }
+        form = {
+            "regimescope": SCHEMA,
+            "kind": self.question.kind,
+            "question": self.question.model_dump(mode="json"),
+            "status": self.status,
+            "progress": {"done": self.done, "total": self.total},
+            "said": self.said._asdict(),
+            "result": result,
+            "measured": {"on": self.where, "at": self.at, "version": self.version},
+        }
+        return json.dumps(_encoded(form), allow_nan=False)
+
+    def table(self) -> pd.DataFrame:
+        """The result as a table: of a sweep `engine.report.table`, else one row for each line."""
+        return report.table(self.analysis) if self.analysis is not None else pd.DataFrame(list(self.lines))
+
+    def file(self, form: Form) -> bytes:
+        """The result as a file."""
+        match form:
+            case "json":
+                return self.to_json().encode()
+            case "csv":
+                return self.table().to_csv(index=False).encode()
+            case "parquet":
+                return self._parquet()
+
+    def _parquet(self) -> bytes:
+        buffer = io.BytesIO()
+        if self.analysis is not None and isinstance(self.question, Experiment):
+            report.write_to(buffer, self.table(), self.question, self.analysis)
+        else:
+            table, metadata = self.table(), {"question": json.dumps(self.question.model_dump(mode="json"))}
+            mixed = {name: "string" for name in table if table[name].dtype == object}
+            report.write_table_to(buffer, table.astype(mixed), metadata)
+        return buffer.getvalue()
+
+    @classmethod
+    def _read(cls, question: Question, form: Mapping[str, Any]) -> Self:
+        result, measured, progress = form["result"], form["measured"], form["progress"]
+        status = form["status"]
+        if status not in get_args(Status):
+            raise ValueError("status")
+        done, total = int(progress["done"]), int(progress["total"])
+        where, made = str(measured["on"]), str(measured["version"])
+        at = datetime.fromisoformat(measured["at"]).isoformat()
+        if isinstance(question, Experiment):
+            analysis = _analysis(result["rows"], result)
+            said = answer(question, analysis, status == "done")  # what it says follows from its numbers
+            return cls(question, status, done, total, said, analysis=analysis, where=where, at=at, version=made)
+        lines, curves = (tuple(dict(each) for each in result[name]) for name in ("lines", "curves"))
+        if len(lines) > MOST_LINES or len(curves) > MOST_LINES:
+            raise ValueError("lines")
+        lines = tuple(_decoded(line) for line in lines)
+        return cls(question, status, done, total, _of_curves(curves), lines, curves, where=where, at=at, version=made)
+
+
+def _analysis(rows: Sequence[Mapping[str, Any]], fields: Mapping[str, Any]) -> Analysis:
+    """A sweep's rows with their verdict, which follows from them."""
+    if len(rows) > MOST_STRENGTHS + 1:
+        raise ValueError("rows")
+    margin = fields.get("margin", (fields.get("reference") or {}).get("margin"))
+    margin = math.nan if margin is None else float(margin)
+    read = _ROWS.validate_python(rows)
+    looked = _CONFIRMATION.validate_python(fields.get("confirmation"))
+    band = _BAND.validate_python(fields.get("band") or ())
+    ends = tuple(Interval(row.loss_delta, low, high) for row, (low, high) in zip(read, band, strict=False))
+    return Analysis(read, verdict(read, margin), margin, looked, ends)
+
+
+def _of_curves(curves: Sequence[Mapping[str, Any]]) -> Answer:
+    """What several curves say, in short."""
+    judged = [curve for curve in curves if curve.get("state") == "done"]
+    clean = [str(curve.get("name")) for curve in judged if curve.get("tone") == "clean" and curve.get("regime")]
+    headline = f"{len(clean)} of {len(judged)} curves have a clean regime{': ' + ', '.join(clean) if clean else ''}."
+    name = f"{len(clean)} of {len(judged)} clean"
+    return Answer(name, TONES["becomes clean"] if clean else "unresolved", headline, "")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _version() -> str:
+    return version("regimescope")
+
+
+def _refuse(constant: str) -> None:
+    """Strict JSON has no NaN."""
+    raise ValueError(constant)
+
+
+def _encoded(value: Any) -> Any:
+    """What JSON has no number for, as a text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(name): _encoded(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encoded(each) for each in value]
+    return value
+
+
+def _decoded(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line with such texts as numbers again."""
+    return {name: float(each) if each in ("nan", "inf", "-inf") else each for name, each in line.items()}
