@@ -24,7 +24,7 @@ function createView(root, plotly) {
   const examples = createExamples(part);
   const dial = createDial(part("slider"), { onMove: moveTo, onCommit: commit, signal });
   const charts = createCharts(plotly, part, { onPick: dial.pick, restless: dial.restless, onFailure: giveUp, signal });
-  const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures: charts.figures, signal });
+  const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures: charts.figures, plotly, signal });
 
   function onJob() {
     moved = false;
