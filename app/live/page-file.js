@@ -71,8 +71,9 @@ async function contentOf(figure) {
 function answer(root) {
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
   const heading = make("h1", "", part("headline").textContent);
-  const chip = make("span", "chip", part("verdict-chip").textContent);
-  const { backgroundColor, color } = getComputedStyle(part("verdict-chip"));
+  const shown = part("verdict-chip");
+  const chip = make("span", "chip", `${shown.dataset.shape} ${shown.textContent}`.trim());
+  const { backgroundColor, color } = getComputedStyle(shown);
   Object.assign(chip.style, { backgroundColor, color });
   heading.prepend(chip, " ");
   return [heading, make("p", "", part("detail").textContent)];
@@ -99,7 +100,7 @@ function picture(svg) {
 
 /** The curves where there are several, and every measured row. */
 function tables({ rows, curves }) {
-  const measured = rows.filter(Boolean);
+  const measured = rows.filter(Boolean).map((row) => ({ label: row.label, ...row }));
   const named = curves ? measured.map((row) => ({ ...row, curve: curves[row.curve].name })) : measured;
   const all = [section("What was measured", tableOf(named))];
   if (curves) all.unshift(section("Curves", tableOf(curves)));
