@@ -23,6 +23,9 @@ ARGUMENTS: Final = (
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 START_SECONDS: Final = 60
 
+RETURNING: Final = "try { localStorage.setItem('regimescope-hint', 'seen') } catch {}"
+"""A script for a page whose visitor has been here before: the guide of a first visit is not shown."""
+
 
 @dataclass(frozen=True)
 class Server:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from PIL import Image
 
-from benchmarks.browser import browser, server
+from benchmarks.browser import RETURNING, browser, server
 
 FOLDER = Path(__file__).parents[1] / "assets"
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -23,6 +23,7 @@ def main() -> None:
         for scheme in SCHEMES:
             for suffix, width in WIDTHS.items():
                 page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+                page.add_init_script(RETURNING)
                 page.goto(running.address)
                 page.wait_for_selector(".rs-explore[data-status=done]", timeout=120_000)
                 page.wait_for_timeout(1000)  # the charts' last transition

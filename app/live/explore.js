@@ -4,6 +4,7 @@ import { createCharts } from "./charts.js";
 import { createDial } from "./dial.js";
 import { createExamples } from "./examples.js";
 import { createFoot } from "./foot.js";
+import { createHint } from "./hint.js";
 import { createFollower, isOver, mounted } from "./mount.js";
 import { createReadouts } from "./readouts.js";
 import { nearestMeasured, readingAt, restingPosition } from "./snapshot.js";
@@ -24,11 +25,14 @@ function createView(root, plotly) {
   const examples = createExamples(part);
   const dial = createDial(part("slider"), { onMove: moveTo, onCommit: commit, signal });
   const charts = createCharts(plotly, part, { onPick: dial.pick, restless: dial.restless, onFailure: giveUp, signal });
-  const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures: charts.figures, signal });
+  const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures: charts.figures, plotly, signal });
+  const hint = createHint(root, part, signal);
 
-  function onJob() {
+  function onJob(again) {
     moved = false;
     dial.settle();
+    if (again) hint.finish(); // the reader changes the experiment without help
+    else hint.offer();
   }
 
   function giveUp() {
@@ -78,6 +82,7 @@ function createView(root, plotly) {
     ending.abort();
     follower.close();
     charts.close();
+    hint.close();
     dial.settle();
   }
 

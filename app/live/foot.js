@@ -4,12 +4,14 @@ import { make } from "./elements.js";
 import { duration } from "./format.js";
 import { createMenu } from "./menu.js";
 import { createEstimate } from "./remaining.js";
+import { savePage } from "./page-file.js";
 import { savePicture } from "./picture.js";
 
 /** Said when the server does not know the job any more. */
 export const GONE = "The server was restarted; reload to measure again.";
 
 const CONNECTION = { lost: "reconnecting…", gone: GONE };
+const MADE_HERE = ["html", "png", "svg"]; // files that the browser makes
 const SHOWN = 2000; // ms for which a button says what it did
 
 /**
@@ -17,10 +19,11 @@ const SHOWN = 2000; // ms for which a button says what it did
  * @param {object} options
  * @param {(type: "cancel"|"resume") => void} options.onCommand
  * @param {() => Array<{svg: () => Promise<string>, width: number, height: number}>} options.figures what a picture
- *   shows, from top to bottom
+ *   shows, from top to bottom; one that Plotly drew has a `plot`, too (picture.js)
+ * @param {string} options.plotly address of the Plotly bundle
  * @param {AbortSignal} options.signal ends the listeners
  */
-export function createFoot(part, { onCommand, figures, signal }) {
+export function createFoot(part, { onCommand, figures, plotly, signal }) {
   const estimate = createEstimate();
   let shown = null;
   let data = null;
@@ -67,9 +70,17 @@ export function createFoot(part, { onCommand, figures, signal }) {
     return made;
   }
 
-  function picture(form) {
+  /** Make a file in the browser; say so where that fails. */
+  async function build(form) {
+    const root = part("foot").closest(".rs-explore");
     const caption = [part("headline").textContent, part("detail").textContent, window.location.href];
-    savePicture(form, part("foot").closest(".rs-explore"), figures(), caption.filter(Boolean), data.name);
+    try {
+      if (form === "html") await savePage(root, plotly, figures(), shown, data);
+      else await savePicture(form, root, figures(), caption.filter(Boolean), data.name);
+    } catch (error) {
+      console.warn(error);
+      exports.say(`No ${form.toUpperCase()} could be made; is the server there?`, SHOWN);
+    }
   }
 
   /** Put a text on the clipboard; where that is closed (a page without HTTPS on another host), show it to be copied. */
@@ -88,8 +99,7 @@ export function createFoot(part, { onCommand, figures, signal }) {
     links = JSON.stringify(forms);
     exports.fill([
       ...forms.map(([name, address]) => link(name, address)),
-      button("png", "PNG", () => picture("png")),
-      button("svg", "SVG", () => picture("svg")),
+      ...MADE_HERE.map((form) => button(form, form.toUpperCase(), () => build(form))),
     ]);
   }
 

@@ -21,7 +21,8 @@ export function createMenu(title, signal) {
   }
 
   element.addEventListener("keydown", (event) => event.key === "Escape" && close(), { signal });
-  list.addEventListener("click", (event) => event.target.closest("a, button") && close(), { signal });
+  // Before the action runs, which may open it again to offer a text.
+  list.addEventListener("click", (event) => event.target.closest("a, button") && close(), { signal, capture: true });
   document.addEventListener("pointerdown", (event) => element.contains(event.target) || close(), { signal });
 
   return {

@@ -1,6 +1,7 @@
 // A picture of what a component shows: its figures one below the other, and the words that belong to them.
 
 import { draw } from "./elements.js";
+import { save } from "./save.js";
 
 const EDGE = 16; // px around
 const LINE = 18;
@@ -17,12 +18,8 @@ const SCALE = 2; // pixels of a PNG per px of the page
  */
 export async function savePicture(form, root, figures, caption, name) {
   const text = await composed(root, figures, caption);
-  const address = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
-  try {
-    save(form === "svg" ? address : await rasterised(address), `${name}.${form}`);
-  } finally {
-    setTimeout(() => URL.revokeObjectURL(address), 10_000); // not before the download has begun
-  }
+  const drawing = new Blob([text], { type: "image/svg+xml" });
+  save(form === "svg" ? drawing : await rasterised(drawing), `${name}.${form}`);
 }
 
 /** The whole as the text of one SVG. */
@@ -63,23 +60,17 @@ function wrapped(text, most) {
   return lines;
 }
 
-async function rasterised(address) {
+async function rasterised(drawing) {
   const image = new Image();
-  image.src = address;
+  image.src = URL.createObjectURL(drawing);
   await image.decode();
+  URL.revokeObjectURL(image.src);
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [SCALE * image.width, SCALE * image.height];
   const context = canvas.getContext("2d");
   context.scale(SCALE, SCALE);
   context.drawImage(image, 0, 0);
-  return canvas.toDataURL("image/png");
-}
-
-function save(address, name) {
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  link.click();
+  return new Promise((resolve) => canvas.toBlob(resolve));
 }
 
 /** A Plotly figure on the page, as a picture takes it. */
@@ -91,6 +82,11 @@ export function plotlyFigure(Plotly, node) {
     async svg() {
       const address = await Plotly.toImage(node, { format: "svg", width, height });
       return decodeURIComponent(address.slice(address.indexOf(",") + 1));
+    },
+    /** What another page needs to draw it, as wide as there is room. */
+    plot() {
+      const { width: _, height: __, uirevision, ...layout } = node.layout;
+      return { data: node.data, layout };
     },
   };
 }

@@ -26,7 +26,7 @@ export function severalCurves({ plots, createCharts, answer, columns, swatch }) 
 
     const follower = createFollower(root, { render });
     const figures = () => (charts?.figures ?? (() => plots.map((name) => plotlyFigure(window.Plotly, part(name)))))();
-    const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures, signal });
+    const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures, plotly: address, signal });
     const ranking = columns && createRanking(part("ranking"), columns, { onChoice: redraw, swatch });
     const resizing = new ResizeObserver(redraw);
     for (const name of plots) resizing.observe(part(name));

@@ -42,6 +42,7 @@ def _show(view: View, question: Question, polls: bool) -> None:
     data: dict[str, Any] = {
         "key": key,
         "kind": question.kind,
+        "question": question.model_dump(mode="json"),
         "name": job.file_name,
         "snapshot": job.snapshot.whole(),
         "socket": f"/api/jobs/{key}",

@@ -36,9 +36,9 @@ def tab(chromium: Browser, dashboard: Server) -> Iterator[Callable[..., View]]:
     """Opens tabs. What a tab complains of and does not tolerate fails the test."""
     views: list[View] = []
 
-    def make(tolerates: str = "", **context: Any) -> View:
+    def make(tolerates: str = "", newcomer: bool = False, **context: Any) -> View:
         page = chromium.new_context(**{"viewport": DESKTOP, **context}).new_page()
-        views.append(View(page, dashboard.address, tolerates))
+        views.append(View(page, dashboard.address, tolerates, newcomer))
         return views[-1]
 
     yield make

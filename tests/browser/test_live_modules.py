@@ -352,3 +352,25 @@ def test_the_band_of_the_whole_curve_is_two_dotted_lines(page: Page) -> None:
     figure = page.evaluate(FIGURE, [snapshot])
     dotted = [trace["y"] for trace in figure["data"] if trace.get("line", {}).get("dash") == "dot"]
     assert dotted == [[0.0, 0.1], [0.2, 0.3]]
+
+
+# ---- remaining.js ----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_left_is_estimated_from_the_last_seconds(page: Page) -> None:
+    script = """async (seen) => {
+        const { createEstimate } = await import("/live/remaining.js")
+        const estimate = createEstimate()
+        return seen.map(([key, done, total, now]) => estimate.left(key, done === null ? null : { done, total }, now))
+    }"""
+    slow = [("a", second, 900, 1000 * second) for second in range(30)]
+    fast = [("a", 29 + 10 * second, 900, 29_000 + 1000 * second) for second in range(1, 21)]
+    grown = [("a", 229, 1729, 49_000)]
+    other = [("b", 5, 100, 50_000), ("b", 5, 100, 60_000)]
+    sampling = [("a", None, 0, 61_000), ("a", 240, 900, 62_000)]
+    told = page.evaluate(script, [*slow, *fast, *grown, *other, *sampling])
+    assert told[:2] == [None, None], "nothing is known at first"
+    assert told[29] == pytest.approx(900 - 29)
+    assert told[49] == pytest.approx((900 - 229) / 10), "what was slow is long ago"
+    assert told[50] == pytest.approx(150)
+    assert told[51:] == [None] * 4

@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request, WebSocket
 
+from benchmarks.browser import RETURNING
+
 PATIENCE = 60_000
 """Milliseconds after which what should have happened counts as not happening; a busy machine needs some of them."""
 
@@ -31,13 +33,15 @@ class View:
         sockets: the WebSockets to jobs, in order.
     """
 
-    def __init__(self, page: Page, address: str, tolerates: str = "") -> None:
+    def __init__(self, page: Page, address: str, tolerates: str = "", newcomer: bool = False) -> None:
         self.page = page
         self.address = address
         self.tolerates = tolerates
         self._complaints: list[str] = []
         self.sockets: list[WebSocket] = []
         page.set_default_timeout(PATIENCE)
+        if not newcomer:
+            page.add_init_script(RETURNING)
         page.on("console", self._hear_console)
         page.on("pageerror", self._hear_error)
         page.on("request", self._see_request)
