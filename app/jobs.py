@@ -150,9 +150,8 @@ class JobManager:
         with self._lock:
             self.unwatch(key, listener)
             job = self._jobs.get(key)
-            if job is not None and job.active and not job.listeners:
-                self._worker.send({"do": "cancel", "key": key})
-                self._tell(job, {"status": "cancelled"})
+            if job is not None and not job.listeners:
+                self.stop(key)
 
     def leave(self, key: str, listener: Listener | None, opened: float) -> None:
         """One who watched looks at another question now. With the last of them a sweep is dropped, unless it was
@@ -195,6 +194,14 @@ class JobManager:
             asked = job and job.question
             if isinstance(asked, Experiment) and strength in asked.sweep_strengths:
                 self._worker.send({"do": "focus", "key": key, "strength": strength})
+
+    def stop(self, key: str) -> None:
+        """Cancels a job, whoever looks at it."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is not None and job.active:
+                self._worker.send({"do": "cancel", "key": key})
+                self._tell(job, {"status": "cancelled"})
 
     def forget(self, key: str) -> None:
         """Drops a job, whoever looks at it."""

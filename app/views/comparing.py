@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 import streamlit as st
 
 from app import jobs
+from app.jobs import Job
 from app.live import View
 from app.state import choose_experiment
 from app.views.explore import of_link
@@ -36,7 +37,7 @@ def ask(
         if notices := of_link(experiment, notices):
             above.warning("  \n".join(notices))
         question = question_of(experiment)
-        job = jobs.manager().get(question.key)
+        job = _known(question)
         if job is None and st.button("Measure", type="primary", key=f"measure {view}"):
             job = jobs.manager().open(question)
             st.rerun()  # without the button
@@ -49,3 +50,10 @@ def ask(
         )
     else:
         follow(view, job)
+
+
+def _known(question: Question) -> Job | None:
+    """The question's job if somebody has asked before; what was finished once is taken from the store."""
+    manager = jobs.manager()
+    found = manager.history.find(question)
+    return manager.open(question) if found and found.status == "done" else manager.get(question.key)

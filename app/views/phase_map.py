@@ -24,7 +24,8 @@ strength of its own; a click opens it in Explore."""
 
 OUTER: Final = "outer"
 """What the names of this page's controls begin with."""
-COUNTS: Final = ("2", "3", "4", "5", "6", "8")
+USUAL: Final = 4
+"""So many strengths of the outer dial to begin with, besides 0."""
 
 
 def page() -> None:
@@ -35,17 +36,22 @@ def page() -> None:
 def _question(experiment: Experiment) -> PhaseMap:
     asked = {name: st.query_params.get_all(name) for name in st.query_params if name.partition(".")[0] == OUTER}
     panel = Panel(asked)
-    left, right = st.columns([2, 1])
-    with left:
-        composed, part = _composed(panel, experiment)
-    with right:
-        count = panel.choose("Strengths of the outer dial", f"{OUTER}.count", COUNTS, "4")
+    composed, part = _composed(panel, experiment)
+    assert isinstance(composed.degrader, Compose), "two dials are composed"
+    outer = composed.degrader.parts[part].degrader
+    strengths = panel.numbers(
+        "Strengths of the outer dial",
+        f"{OUTER}.{outer.name}.strengths",
+        (0.0, *_spread(outer, composed.card, USUAL)),
+        "such as 0, 0.1, 0.2",
+        "0 is the inner dial alone.",
+    )
     panel.finish()
     if panel.notices:
         st.warning("  \n".join(panel.notices))
-    assert isinstance(composed.degrader, Compose), "two dials are composed"
-    outer = composed.degrader.parts[part].degrader
-    return PhaseMap(experiment=composed, part=part, strengths=(0.0, *_spread(outer, composed.card, int(count))))
+    card = composed.card
+    canonical = sorted({outer.canonical(strength, card) for strength in strengths or ()})
+    return PhaseMap.read({"experiment": composed, "part": part, "strengths": canonical})
 
 
 def _composed(panel: Panel, experiment: Experiment) -> tuple[Experiment, int]:

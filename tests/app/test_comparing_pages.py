@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from fakes import Workers, is_one_sentence
 from opening import controls, drawn, shown, texts
 from streamlit.testing.v1 import AppTest
 
+from app import jobs
+from app.permalink import address_of
 from engine.degraders.compose import Compose
 from engine.questions import DialComparison, InterventionComparison, PhaseMap, Question, read_question
 from engine.spec import Experiment, presets
@@ -114,11 +117,12 @@ def parts_of(question: PhaseMap) -> list[tuple[str, bool]]:
 
 
 def test_the_degrader_at_the_side_is_the_inner_dial(workers: Workers) -> None:
-    question = mapped(workers, degrader="weight-noise", **{"outer.degrader": "pruning", "outer.count": "3"})
+    question = mapped(
+        workers, degrader="weight-noise", **{"outer.degrader": "pruning", "outer.pruning.strengths": "0.3, 0, 0.1"}
+    )
     assert parts_of(question) == [("pruning", False), ("weight-noise", True)]
     assert question.part == 0
-    assert len(question.strengths) == 4
-    assert question.strengths[0] == 0.0
+    assert question.strengths == (0.0, 0.1, 0.3)
 
 
 def test_what_replaces_the_network_goes_first(workers: Workers) -> None:
@@ -147,7 +151,40 @@ def test_of_a_composition_the_fixed_parts_are_the_outer_dials(workers: Workers) 
     assert question.part == 0
 
 
-@pytest.mark.parametrize("query", [{"outer.degrader": "hammer"}, {"outer.count": "99"}, {"outer.what": "1"}])
+@pytest.mark.parametrize("text", ["much", "2", "nan", ", ".join(str(k / 100) for k in range(20))])
+def test_outer_strengths_that_are_none_are_told_in_one_sentence(text: str) -> None:
+    at = opened("phase_map", **{"outer.degrader": "pruning", "outer.pruning.strengths": text})
+    (error,) = texts(at.error)
+    assert is_one_sentence(error)
+
+
+@pytest.mark.parametrize("query", [{"outer.degrader": "hammer"}, {"outer.what": "1"}])
 def test_outer_settings_in_vain_are_told(query: dict[str, Any]) -> None:
     (warning,) = texts(opened("phase_map", **query).warning)
     assert is_one_sentence(warning)
+
+
+# ---- permalinks ------------------------------------------------------------------------------------------------------
+
+
+def asked_by(address: str) -> Question:
+    """What the page at an address asks for, or already shows."""
+    path, _, query = address.partition("?")
+    names = {"/compare-dials": "compare_dials", "/compare-interventions": "compare_interventions"}
+    at = opened(names.get(path, "phase_map"), **dict(parse_qsl(query)))
+    assert texts(at.warning) == texts(at.error) == []
+    at = at if at.get("bidi_component") else measure(at)
+    job = jobs.manager().get(shown(at)["key"])
+    assert job is not None
+    return job.question
+
+
+def test_the_address_of_a_question_asks_it_again(workers: Workers) -> None:
+    experiment = Experiment.read(DEFAULT | {"items": 33, "degrader": "weight-noise", "strengths": [0.11, 0.37]})
+    for question in (
+        DialComparison(experiment=experiment, count=3),
+        InterventionComparison(experiment=experiment, redosed=True),
+        InterventionComparison(experiment=experiment),
+        mapped(workers, items="33", **{"outer.degrader": "pruning", "outer.pruning.strengths": "0, 0.25"}),
+    ):
+        assert asked_by(address_of(question)) == question

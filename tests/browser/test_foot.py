@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Request
 from views import SMALL, View
 
 from engine.snippets import command, python
@@ -62,7 +62,12 @@ def opened(view: View, file: Path) -> tuple[Page, list[str]]:
     page, complaints = context.new_page(), list[str]()
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: request.url.startswith(("file:", "data:")) or complaints.append(request.url))
+
+    def see(request: Request) -> None:
+        if not request.url.startswith(("file:", "data:")):
+            complaints.append(request.url)
+
+    page.on("request", see)
     page.goto(file.as_uri())
     page.wait_for_selector("#figure-0 .main-svg")
     return page, complaints
