@@ -101,9 +101,9 @@ def _is_under_way(record: Record, manager: JobManager) -> bool:
 def _title(question: Question) -> str:
     """What was asked, in a line."""
     asked = question if isinstance(question, Experiment) else question.experiment
+    model = " ".join([asked.model.name, *(f"{name} {value}" for name, value in asked.model.model_dump().items())])
     step = "" if asked.step is None else f" at step {asked.step:,}"
-    parts = (asked.intervention.describe(), asked.degrader.name, f"{asked.model.title}{step}", asked.behaviour.name)
-    return " · ".join(parts)
+    return " · ".join((asked.intervention.describe(), asked.degrader.name, f"{model}{step}", asked.behaviour.name))
 
 
 def _badge(document: Document) -> str:
@@ -131,7 +131,7 @@ def _line(record: Record, manager: JobManager) -> Record | None:
             chosen = False
             st.markdown(title)
         if document.status == "done":
-            st.markdown(document.said.headline)
+            st.caption(document.said.headline)
         origin = "imported" if record.imported else document.where
         at = document.at.replace("T", " ").removesuffix("+00:00")
         st.caption(f"{kind} · {at} UTC · {document.done:,} points · {origin} · version {document.version}")
