@@ -374,3 +374,30 @@ def test_what_is_left_is_estimated_from_the_last_seconds(page: Page) -> None:
     assert told[49] == pytest.approx((900 - 229) / 10), "what was slow is long ago"
     assert told[50] == pytest.approx(150)
     assert told[51:] == [None] * 4
+
+
+# ---- states.js -------------------------------------------------------------------------------------------------------
+
+
+def test_the_banner_says_what_to_do_where_there_is_no_answer(page: Page) -> None:
+    banner_of = Module(page, "states")
+    answer = {"name": "becomes clean", "tone": "clean", "headline": "It does.", "detail": "There."}
+
+    def said(status: str, answer: dict[str, str] | None, *, gone: bool = False, **fields: Any) -> dict[str, str]:
+        snapshot = {"status": status, "rows": [None], "progress": {"done": 3, "total": 9}, "message": "", **fields}
+        return banner_of("bannerOf", snapshot, gone, answer)
+
+    assert banner_of("bannerOf", None, False, None)["headline"] == said("queued", None)["headline"]
+    assert "undegraded" in said("running", None)["headline"]
+    assert "clean regime" in said("running", None, rows=[{}])["headline"]
+    assert said("running", answer) == said("done", answer) == said("running", answer, gone=True) == answer
+    assert "reload" in said("running", None, gone=True)["headline"]
+    failed = said("failed", answer, message="The disk is full.")
+    assert (failed["name"], failed["tone"], failed["headline"]) == ("failed", "failed", "The disk is full.")
+    assert "It does." in failed["detail"]
+    assert "Resume" in failed["detail"]
+    assert said("failed", None)["headline"] != ""
+    cancelled = said("cancelled", answer)
+    assert {**cancelled, "detail": ""} == {**answer, "detail": ""}
+    assert "3 of 9 points" in cancelled["detail"]
+    assert "Resume" in said("cancelled", None)["detail"]
