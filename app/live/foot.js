@@ -1,7 +1,7 @@
 // The bottom line of every live component: how far the work is, where it runs, and what can be done with it.
 
 import { make } from "./elements.js";
-import { duration } from "./format.js";
+import { duration, roughly } from "./format.js";
 import { createMenu } from "./menu.js";
 import { createEstimate } from "./remaining.js";
 import { savePage } from "./page-file.js";
@@ -120,7 +120,7 @@ export function createFoot(part, { onCommand, figures, plotly, signal }) {
       const cut = connection === "lost" || connection === "gone";
       const steady = state === "running" && !sampling && !cut;
       const left = estimate.left(data.key, steady ? shown.progress : null, performance.now());
-      const remaining = left === null ? "" : `, about ${duration(left)} left`;
+      const remaining = left === null ? "" : `, about ${roughly(left)} left`;
       const points = `${sampling}${done} of ${total} points, ${duration(seconds)}${remaining}`;
       part("progress-text").textContent = total ? points : "";
       // why it failed stands on top
