@@ -30,7 +30,10 @@ KEPT: Final = 64
 RESTARTS: Final = 3
 """A worker that dies so often without telling of a new point in between is not started again."""
 
-GIVEN_UP: Final = {"status": "failed", "message": "The engine keeps stopping; the server's log tells why."}
+GIVEN_UP: Final = {
+    "status": "failed",
+    "message": "The engine keeps stopping; the server's log tells why. Too little memory? Then ask for fewer items.",
+}
 
 Listener = Callable[[], None]
 

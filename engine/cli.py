@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from tqdm import tqdm
 
 from engine import compare_commands, device, dial_commands, discovery, model_commands, study_commands, words
+from engine.commands import check_out
 from engine.dials import Dial, InputError, dials_of
 from engine.discovery import Kind
 from engine.regime import Analysis
@@ -96,8 +97,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
     out: Path = arguments.out
     items = Path(arguments.items or out.parent / f"{out.stem}.items.parquet")
     for option, path in (("--out", out), ("--items", items)):
-        if path.is_dir() or not path.parent.is_dir():
-            raise InputError(f"{option} must be a file in a folder that exists, got {path}; make the folder first.")
+        check_out(path, option)
 
     from engine import report  # torch is slow to import: not before the input is known to be good
     from engine.documents import Document

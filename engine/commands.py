@@ -45,11 +45,19 @@ def progress_bar(title: str) -> Iterator[Progress]:
         yield progress
 
 
-def check_out(path: Path) -> None:
-    """Refuses a file that has no folder to lie in.
+def check_out(path: Path, option: str = "--out") -> None:
+    """Refuses a file that can't be written where it is to go, before anything is measured for it.
 
     Raises:
-        InputError: it is a folder, or its own does not exist.
+        InputError: it is a folder, or its own does not exist or is none.
     """
-    if path.is_dir() or not path.parent.is_dir():
-        raise InputError(f"--out must be a file in a folder that exists, got {path}; make the folder first.")
+    try:
+        parent = path.parent
+        if path.is_dir():
+            raise InputError(f"{option} must be a file, got {path}, which is a folder; add the file's name.")
+        if not parent.exists():
+            raise InputError(f"{option} must be in a folder that exists, got {path}; make the folder {parent} first.")
+        if not parent.is_dir():
+            raise InputError(f"{option} must be in a folder, got {path}, but {parent} is a file; name a folder.")
+    except OSError as error:  # a name that is too long, a folder that can't be looked into
+        raise InputError(f"{option} must be a file that can be written, got {path} ({error.strerror}).") from error

@@ -7,10 +7,11 @@ declaration; pydantic does the validation and the JSON, and this file adds what 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 Scale = Literal["linear", "log"]
 
@@ -68,6 +69,14 @@ class Dial(BaseModel):
         return f"between {self.low:.10g} and {self.high:.10g}"
 
 
+def _as_integer(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+
+
+WHOLE: Final = BeforeValidator(_as_integer)
+"""Before an integer that is strict, which takes neither text nor a truth value: 2.0 is one, as JSON has it."""
+
+
 def dial(
     default: float,
     *,
@@ -78,9 +87,14 @@ def dial(
     step: float | None = None,
     unit: str = "",
 ) -> Any:
-    """Declares a number (or, on an `int` field, an integer) within [low, high]; `step` is that of its slider."""
+    """Declares a number (or, on an `int` field, an integer) within [low, high]; `step` is that of its slider.
+
+    Text and truth values are no numbers.
+    """
     extra: Any = {"scale": scale, "step": step, "unit": unit}
-    return Field(default=default, ge=low, le=high, description=help, json_schema_extra=extra)
+    field = Field(default=default, strict=True, ge=low, le=high, description=help, json_schema_extra=extra)
+    field.metadata.append(WHOLE)
+    return field
 
 
 def choice(default: str, *, help: str) -> Any:
@@ -151,7 +165,7 @@ def explain(error: ValidationError, where: str) -> InputError:
     if "ge" in limits or "le" in limits:
         bound = f"at least {limits['ge']:g}" if "ge" in limits else f"at most {limits['le']:g}"
         return InputError(f"{where}: '{place}' must be {bound}, got {got}; choose a value in range.")
-    if kind == "finite_number":
+    if isinstance(problem["input"], float) and not math.isfinite(problem["input"]):
         return InputError(f"{where}: '{place}' must be a finite number, got {got}; give a number.")
     said = problem["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
     expected = f"must be {EXPECTED[kind]}" if kind in EXPECTED else said

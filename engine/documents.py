@@ -182,6 +182,8 @@ class Document:
         where, made = str(measured["on"]), str(measured["version"])
         at = datetime.fromisoformat(measured["at"]).isoformat()
         if isinstance(question, Experiment):
+            if status == "done" and not result["rows"]:
+                raise ValueError("rows")  # it would read as one that is not begun
             analysis = _analysis(result["rows"], result)
             said = answer(question, analysis, status == "done")  # what it says follows from its numbers
             return cls(question, status, done, total, said, analysis=analysis, where=where, at=at, version=made)

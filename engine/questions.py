@@ -61,7 +61,7 @@ class DialComparison(_AboutAnExperiment):
 
     kind: ClassVar[str] = "dials"
 
-    count: Annotated[int, Strict()] = dial(6, low=2, high=12, help="Degraded losses at which dials are compared.")
+    count: int = dial(6, low=2, high=12, help="Degraded losses at which dials are compared.")
 
 
 class InterventionComparison(_AboutAnExperiment):

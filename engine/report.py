@@ -130,18 +130,23 @@ def read(path: Path) -> tuple[Analysis, dict[str, Any]]:
         InputError: there is no such file, or it is no result.
     """
     try:
-        with pq.ParquetFile(path) as file:
-            content = file.read()
+        with path.open("rb") as file:  # what the system refuses is told in its words, not in pyarrow's
+            content = pq.ParquetFile(file).read()
     except (OSError, pa.ArrowException) as error:
-        why = next(iter(str(error).splitlines()), type(error).__name__)
+        told = getattr(error, "strerror", None)
+        why = told or next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
         raise InputError(
             f"A result must be a Parquet file that `regimescope sweep` wrote, got {path} ({why})."
         ) from error
+    if not content.num_rows:
+        raise InputError(f"A result must hold a strength at least, got {path}, which holds none; measure it first.")
     metadata = content.schema.metadata or {}
     try:
         extra, experiment = json.loads(metadata[METADATA]), json.loads(metadata[b"experiment"])
         content.select(COLUMNS)  # a table of items has the same metadata and is no result
         rows = tuple(_row(row) for row in extra["rows"])
+        if [row.strength for row in rows] != content["strength"].to_pylist():
+            raise ValueError("the metadata are not about this table")
         looked = extra["confirmation"]
         confirmation = looked and Confirmation(looked["index"], looked["row"] and _row(looked["row"]))
         band = tuple(Interval(**each) for each in extra["band"])
@@ -157,7 +162,8 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"--out must be a file that can be written, got {path} ({error}); choose another.") from error
+        why = error.strerror or error
+        raise InputError(f"--out must be a file that can be written, got {path} ({why}); choose another.") from error
 
 
 def _row(form: Mapping[str, Any]) -> Row:

@@ -28,7 +28,7 @@ from pydantic import (
 from engine import discovery
 from engine.behaviours.base import Behaviour
 from engine.degraders.base import Degrader
-from engine.dials import InputError, Variant, dial, dials_of, explain, listed, shown
+from engine.dials import WHOLE, InputError, Variant, dial, dials_of, explain, listed, shown
 from engine.discovery import Kind, read_variant
 from engine.interventions.base import Intervention
 from engine.models.base import Card, Model
@@ -54,8 +54,11 @@ class Experiment(BaseModel):
     """Of a question; see `engine.questions`."""
 
     model: Annotated[Model, _field("models"), _as_json]
-    step: int | None = Field(
-        default=None, ge=0, description="The checkpoint that is studied; none: the network at the end of training."
+    step: Annotated[int | None, WHOLE] = Field(
+        default=None,
+        strict=True,
+        ge=0,
+        description="The checkpoint that is studied; none: the network at the end of training.",
     )
     behaviour: Annotated[Behaviour, _field("behaviours"), _as_json]
     degrader: Annotated[Degrader, _field("degraders"), _as_json]
@@ -72,6 +75,7 @@ class Experiment(BaseModel):
     seed: int = dial(0, low=0, high=2**31 - 1, help="Seed of the degrader's noise.")
     margin: float | None = Field(
         default=None,
+        strict=True,
         gt=0,
         le=10,
         description="Loss delta, in nats, that counts as no harm; none: 5 % of chance − L(0).",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tqdm import tqdm
 
 from engine import discovery, study_page, study_result
+from engine.commands import check_out
 from engine.device import add_option
 from engine.dials import InputError
 from engine.models.base import assets
@@ -38,8 +39,8 @@ def add_commands(commands: Any) -> None:
 
 def _study(arguments: argparse.Namespace) -> None:
     out: Path | None = assets() / "study.parquet" if arguments.write else arguments.out
-    if out is not None and (out.is_dir() or not out.parent.is_dir()):
-        raise InputError(f"--out must be a file in a folder that exists, got {out}; make the folder first.")
+    if out is not None:
+        check_out(out)
 
     from engine import study  # torch is slow to import: not before the input is known to be good
     from engine.lab import Lab, keep_freed_memory

@@ -118,7 +118,8 @@ def write(path: Path, study: Study) -> None:
     try:
         pq.write_table(content.replace_schema_metadata(told), path)
     except OSError as error:
-        raise InputError(f"--out must be a file that can be written, got {path} ({error}); choose another.") from error
+        why = error.strerror or error
+        raise InputError(f"--out must be a file that can be written, got {path} ({why}); choose another.") from error
 
 
 def read(path: Path) -> Study:

@@ -1,14 +1,12 @@
 // The bottom line of every live component: how far the work is, where it runs, and what can be done with it.
 
 import { make } from "./elements.js";
-import { duration } from "./format.js";
+import { duration, roughly } from "./format.js";
 import { createMenu } from "./menu.js";
 import { createEstimate } from "./remaining.js";
 import { savePage } from "./page-file.js";
 import { savePicture } from "./picture.js";
-
-/** Said when the server does not know the job any more. */
-export const GONE = "The server was restarted; reload to measure again.";
+import { GONE, LOST } from "./states.js";
 
 const CONNECTION = { lost: "reconnecting…", gone: GONE };
 const MADE_HERE = ["html", "png", "svg"]; // files that the browser makes
@@ -119,15 +117,16 @@ export function createFoot(part, { onCommand, figures, plotly, signal }) {
       bar.style.setProperty("--rs-done", String(total ? done / total : 0));
       part("status").textContent = CONNECTION[connection] ?? (state || "connecting…");
       const sampling = state === "running" && shown.sampling ? "sampling networks… " : ""; // then no points come
-      const steady = state === "running" && !sampling;
+      const cut = connection === "lost" || connection === "gone";
+      const steady = state === "running" && !sampling && !cut;
       const left = estimate.left(data.key, steady ? shown.progress : null, performance.now());
-      const remaining = left === null ? "" : `, about ${duration(left)} left`;
+      const remaining = left === null ? "" : `, about ${roughly(left)} left`;
       const points = `${sampling}${done} of ${total} points, ${duration(seconds)}${remaining}`;
       part("progress-text").textContent = total ? points : "";
-      part("message").textContent = state === "failed" ? "" : (shown?.message ?? "");
+      // why it failed stands on top
+      part("message").textContent = connection === "lost" ? LOST : state === "failed" ? "" : (shown?.message ?? "");
       part("device").textContent = shown?.device ?? "";
       part("store").textContent = shown?.store ?? "";
-      const cut = connection === "lost" || connection === "gone";
       part("cancel").hidden = cut || !["queued", "running"].includes(state);
       part("resume").hidden = cut || !["cancelled", "failed"].includes(state);
       part("reload").hidden = connection !== "gone";

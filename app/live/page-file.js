@@ -21,10 +21,11 @@ for (const [index, { data, layout }] of JSON.parse(document.getElementById("figu
  * @param {Array<object>} figures as pictures take them (picture.js)
  * @param {object} snapshot
  * @param {object} data of the component
- * @throws {TypeError} the bundle cannot be fetched
+ * @throws {Error} the bundle cannot be fetched
  */
 export async function savePage(root, plotly, figures, snapshot, data) {
-  const [library, drawn] = await Promise.all([fetched(plotly), Promise.all(figures.map(contentOf))]);
+  const drawn = await Promise.all(figures.map(contentOf));
+  const library = drawn.some((figure) => figure.data) ? await fetched(plotly) : "";
   const page = document.implementation.createHTMLDocument(`Regimescope: ${data.name}`);
   const script = (text, id) => {
     const element = page.createElement("script");
@@ -58,7 +59,7 @@ export async function savePage(root, plotly, figures, snapshot, data) {
 
 async function fetched(address) {
   const response = await fetch(address);
-  if (!response.ok) throw new TypeError(`${address}: ${response.status}`);
+  if (!response.ok) throw new Error(`${address}: ${response.status}`);
   return response.text();
 }
 

@@ -10,7 +10,7 @@ import { createFollower, mounted } from "./mount.js";
 import { QUANTITIES, createChoice } from "./map-quantities.js";
 import { banner, write } from "./several.js";
 
-export default mounted((root) => {
+export default mounted((root, plotly) => {
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
   const ending = new AbortController(); // ends every listener
   const { signal } = ending;
@@ -18,7 +18,7 @@ export default mounted((root) => {
   const grid = createGrid(part("map"), { onLook: look, signal });
   const choice = createChoice(part("quantities"), { onChoice: render, signal });
   const figures = () => [mapPicture(part("map"))];
-  const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures, signal });
+  const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures, plotly, signal });
 
   function render() {
     const { shown, connection, data } = follower;

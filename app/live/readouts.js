@@ -1,9 +1,9 @@
 // What is said in words and numbers: the verdict, the state at the cursor, the five tiles, the health of samples.
 
 import { showChip, toneOf } from "./chip.js";
-import { GONE } from "./foot.js";
 import { halfWidth, number, percent, signed, times } from "./format.js";
 import { flagOf, healthText } from "./health.js";
+import { bannerOf } from "./states.js";
 
 /**
  * @param {(part: string) => HTMLElement} part finds an element of explore.html by its data-part
@@ -31,7 +31,8 @@ export function createReadouts(part) {
      * @param {boolean} gone whether the server does not know the experiment any more
      */
     showVerdict(snapshot, gone) {
-      const { name, tone, headline, detail } = verdictOf(snapshot, gone);
+      const known = snapshot && snapshot.verdict.tone !== "pending";
+      const { name, tone, headline, detail } = bannerOf(snapshot, gone, known ? snapshot.verdict : null);
       part("verdict").dataset.tone = tone;
       showChip(part("verdict-chip"), name, tone);
       write(part("headline"), headline);
@@ -53,26 +54,6 @@ export function createReadouts(part) {
       showHealth(part, snapshot, reading);
     },
   };
-}
-
-/** Name, tone and words of the banner. */
-function verdictOf(snapshot, gone) {
-  const known = snapshot && snapshot.verdict.tone !== "pending";
-  if (gone && !known) return { name: "interrupted", tone: "pending", headline: GONE, detail: "" };
-  const begun = snapshot?.rows.some(Boolean);
-  const headline = begun ? "Looking for a clean regime…" : "Measuring the undegraded network…";
-  const pending = { name: "measuring", tone: "pending", headline, detail: "" };
-  if (!snapshot) return pending;
-  const { status, message, verdict } = snapshot;
-  if (status === "failed") {
-    const rest = known ? `Up to there: ${verdict.headline}` : "";
-    return { name: "failed", tone: "failed", headline: message || "The measurement failed.", detail: rest };
-  }
-  if (status === "cancelled" && !known) {
-    const detail = "Resume goes on where it stopped.";
-    return { name: "cancelled", tone: "pending", headline: "Cancelled before there was a verdict.", detail };
-  }
-  return verdict.headline ? verdict : pending;
 }
 
 /** Where the cursor is: three pieces for the eye, the middle one stressed, and a sentence for a screen reader. */

@@ -1,12 +1,13 @@
 // How long the work will still take, from how fast it went lately.
 
 const WINDOW = 10_000; // ms that are looked back at
-const LEAST = 2_000; // ms of experience before anything is said
+const LEAST = 3_000; // ms of experience before anything is said
 
 /** Remembers how far the work was, and when. */
 export function createEstimate() {
   let seen = []; // [ms, points done], oldest first
   let key = null;
+  let moved = false; // whether it went on since it was first seen
 
   return {
     /**
@@ -16,12 +17,16 @@ export function createEstimate() {
      * @param {number} now ms
      */
     left(job, progress, now) {
-      if (job !== key || !progress) seen = [];
+      if (job !== key || !progress) [seen, moved] = [[], false];
       key = job;
       if (!progress) return null;
       const { done, total } = progress;
-      if (done < (seen.at(-1)?.[1] ?? 0)) seen = [];
-      if (done !== seen.at(-1)?.[1]) seen.push([now, done]);
+      if (done < (seen.at(-1)?.[1] ?? 0)) [seen, moved] = [[], false];
+      if (done !== seen.at(-1)?.[1]) {
+        // The first step tells no rate: what was stored comes at once, and the engine's preparations take time.
+        if (seen.length && !moved) [seen, moved] = [[], true];
+        seen.push([now, done]);
+      }
       // one step older than the window stays, so that slow work has a rate, too
       while (seen.length > 2 && seen[1][0] < now - WINDOW) seen.shift();
       const [since, before] = seen[0];

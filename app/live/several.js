@@ -1,10 +1,11 @@
 // What the pages with several curves have in common: a banner that answers, charts, a ranked table, and the foot.
 
 import { showChip } from "./chip.js";
-import { createFoot, GONE } from "./foot.js";
+import { createFoot } from "./foot.js";
 import { createFollower, mounted } from "./mount.js";
 import { plotlyFigure } from "./picture.js";
 import { createRanking } from "./ranking.js";
+import { bannerOf } from "./states.js";
 
 /**
  * The default export of such a component.
@@ -80,20 +81,9 @@ export function severalCurves({ plots, createCharts, answer, columns, swatch }) 
 
 /** Name, tone and words on top. */
 export function banner(snapshot, gone, answer) {
-  const begun = snapshot?.rows.some(Boolean);
-  if (gone && !begun) return { name: "interrupted", tone: "pending", headline: GONE, detail: "" };
-  const pending = { name: "measuring", tone: "pending", headline: "Measuring the undegraded network…", detail: "" };
-  if (!snapshot) return pending;
-  const said = begun ? answer(snapshot) : pending;
-  if (snapshot.status === "failed") {
-    const detail = begun ? `Up to there: ${said.headline}` : "";
-    return { name: "failed", tone: "failed", headline: snapshot.message || "The measurement failed.", detail };
-  }
-  if (snapshot.status === "cancelled" && !begun) {
-    const detail = "Resume goes on where it stopped.";
-    return { name: "cancelled", tone: "pending", headline: "Cancelled before anything was measured.", detail };
-  }
-  return said;
+  const said = snapshot?.rows.some(Boolean) ? answer(snapshot) : null;
+  const stopped = said && snapshot.status === "cancelled" ? { ...said, name: "cancelled" } : said;
+  return bannerOf(snapshot, gone, stopped);
 }
 
 /** The rows of a curve, in order of place, as far as they are measured. */

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self, final
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, model_validator
+from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, Strict, model_validator
 
 from engine.degraders.base import Axis, Degraded, Degrader, Setting
 from engine.dials import Dial, InputError, parts
@@ -35,7 +35,7 @@ class Part(BaseModel):
         PlainValidator(partial(read_variant, kind="degraders")),
         PlainSerializer(lambda degrader: degrader.to_json()),
     ]
-    strength: float | None = None
+    strength: Annotated[float, Strict()] | None = None
 
 
 @final

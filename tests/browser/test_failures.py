@@ -94,6 +94,7 @@ def test_a_server_that_is_told_to_stop_does_so_in_the_middle_of_a_sweep(chromium
         assert not psutil.pid_exists(worker.pid)
         view.until("data.transport === 'lost'")
         assert view.part("status").inner_text() == "reconnecting…"
+        assert "start it again" in view.part("message").inner_text()
         assert view.part("cancel").is_hidden()
 
 

@@ -223,6 +223,10 @@ def test_a_loss_above_chance_is_clipped_where_chance_is_known(page: Page) -> Non
         ("duration", [200], "3 min 20 s"),
         ("duration", [3599.7], "60 min 0 s"),
         ("duration", [None], NONE),
+        ("roughly", [0.2], "1 s"),
+        ("roughly", [23.4], "25 s"),
+        ("roughly", [200], "3 min"),
+        ("roughly", [9000], "2.5 h"),
     ],
 )
 def test_numbers_as_people_read_them(page: Page, function: str, arguments: list[Any], text: str) -> None:
@@ -363,14 +367,42 @@ def test_what_is_left_is_estimated_from_the_last_seconds(page: Page) -> None:
         const estimate = createEstimate()
         return seen.map(([key, done, total, now]) => estimate.left(key, done === null ? null : { done, total }, now))
     }"""
-    slow = [("a", second, 900, 1000 * second) for second in range(30)]
-    fast = [("a", 29 + 10 * second, 900, 29_000 + 1000 * second) for second in range(1, 21)]
-    grown = [("a", 229, 1729, 49_000)]
+    slow = [("a", 0 if second == 0 else 300 + second, 1200, 1000 * second) for second in range(30)]  # 300 were stored
+    fast = [("a", 329 + 10 * second, 1200, 29_000 + 1000 * second) for second in range(1, 21)]
+    grown = [("a", 529, 2029, 49_000)]
     other = [("b", 5, 100, 50_000), ("b", 5, 100, 60_000)]
     sampling = [("a", None, 0, 61_000), ("a", 240, 900, 62_000)]
     told = page.evaluate(script, [*slow, *fast, *grown, *other, *sampling])
-    assert told[:2] == [None, None], "nothing is known at first"
-    assert told[29] == pytest.approx(900 - 29)
-    assert told[49] == pytest.approx((900 - 229) / 10), "what was slow is long ago"
+    assert told[:3] == [None] * 3, "nothing is known at first"
+    assert told[4] == pytest.approx(1200 - 304), "what was stored was not measured"
+    assert told[29] == pytest.approx(1200 - 329)
+    assert told[49] == pytest.approx((1200 - 529) / 10), "what was slow is long ago"
     assert told[50] == pytest.approx(150)
     assert told[51:] == [None] * 4
+
+
+# ---- states.js -------------------------------------------------------------------------------------------------------
+
+
+def test_the_banner_says_what_to_do_where_there_is_no_answer(page: Page) -> None:
+    banner_of = Module(page, "states")
+    answer = {"name": "becomes clean", "tone": "clean", "headline": "It does.", "detail": "There."}
+
+    def said(status: str, answer: dict[str, str] | None, *, gone: bool = False, **fields: Any) -> dict[str, str]:
+        snapshot = {"status": status, "rows": [None], "progress": {"done": 3, "total": 9}, "message": "", **fields}
+        return banner_of("bannerOf", snapshot, gone, answer)
+
+    assert banner_of("bannerOf", None, False, None)["headline"] == said("queued", None)["headline"]
+    assert "undegraded" in said("running", None)["headline"]
+    assert "clean regime" in said("running", None, rows=[{}])["headline"]
+    assert said("running", answer) == said("done", answer) == said("running", answer, gone=True) == answer
+    assert "reload" in said("running", None, gone=True)["headline"]
+    failed = said("failed", answer, message="The disk is full.")
+    assert (failed["name"], failed["tone"], failed["headline"]) == ("failed", "failed", "The disk is full.")
+    assert "It does." in failed["detail"]
+    assert "Resume" in failed["detail"]
+    assert said("failed", None)["headline"] != ""
+    cancelled = said("cancelled", answer)
+    assert {**cancelled, "detail": ""} == {**answer, "detail": ""}
+    assert "3 of 9 points" in cancelled["detail"]
+    assert "Resume" in said("cancelled", None)["detail"]

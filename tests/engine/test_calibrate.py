@@ -454,8 +454,8 @@ def test_the_command_tells_of_every_dial_of_the_model(
         (["--loss", "nan"], "must be a number of nats, got nan"),
         (["--count", "0"], "at least 1, got 0"),
         (["--loss", "2.5", "--draws", "0"], "'draws' must be at least 1, got 0"),
-        (["--loss", "2.5", "--out", "."], "--out must be a file"),
-        (["--loss", "2.5", "--out", "no/such/spec.json"], "--out must be a file in a folder that exists"),
+        (["--loss", "2.5", "--out", "."], "--out must be a file, got ., which is a folder"),
+        (["--loss", "2.5", "--out", "no/such/spec.json"], "--out must be in a folder that exists"),
     ],
 )
 def test_the_command_refuses_in_one_sentence(run: Run, toy: Toy, options: list[str], told: str) -> None:

@@ -294,11 +294,35 @@ def test_files_that_are_not_there_are_refused(run: Run, spec: Path, tmp_path: Pa
     for missing in (tmp_path / "missing.json", tmp_path):
         assert str(missing) in one_sentence(run("sweep", missing, "--out", out))
         assert str(missing) in one_sentence(run("verdict", missing))
-    for missing in (tmp_path / "missing" / "result.parquet", tmp_path, ".", "/"):
-        assert "--out" in one_sentence(run("sweep", spec, "--out", missing, "--items"))
-    assert "--items" in one_sentence(
-        run("sweep", spec, "--out", out, "--items", tmp_path / "missing" / "items.parquet")
-    )
+
+
+@pytest.mark.parametrize(
+    ("where", "why"),
+    [
+        (".", "must be a file, got {}, which is a folder; add the file's name."),
+        ("missing/new.parquet", "must be in a folder that exists, got {}; make the folder {.parent} first."),
+        ("spec.json/new.parquet", "must be in a folder, got {}, but {.parent} is a file; name a folder."),
+        ("x" * 300, "must be a file that can be written, got {} (File name too long)."),
+    ],
+)
+@pytest.mark.parametrize(
+    ("option", "command"),
+    [
+        ("--out", ["sweep", "{spec}"]),
+        ("--items", ["sweep", "{spec}", "--out", "{out}"]),
+        ("--out", ["calibrate", "{spec}", "--count", "1"]),
+        ("--out", ["compare", "{spec}", "--dials"]),
+        ("--out", ["map", "{spec}", "--part", "0", "--strengths", "0"]),
+        ("--out", ["study", "--models", "planted"]),
+    ],
+)
+def test_a_file_that_cannot_be_where_it_is_to_go_is_refused_before_anything_is_measured(
+    run: Run, spec: Path, tmp_path: Path, option: str, command: list[str], where: str, why: str
+) -> None:
+    path = tmp_path / where
+    asked = [each.format(spec=spec, out=tmp_path / "result.parquet") for each in command]
+    said = one_sentence(run(*asked, option, path))
+    assert said == f"regimescope: {option} {why.format(path, path)}\n"
     assert not list(tmp_path.glob("*.parquet"))
 
 

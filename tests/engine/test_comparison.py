@@ -395,7 +395,7 @@ def test_the_command_compares_interventions_at_the_strengths_given_or_at_losses(
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--dials", "--out", "."], "--out must be a file in a folder that exists"),
+        (["--dials", "--out", "."], "--out must be a file, got ., which is a folder"),
         (["--dials", "--redosed"], "--redosed must go with --interventions, got --dials"),
         (["--dials", "--count", "0"], "the count of losses must be at least 1, got 0"),
         (["--dials", "--loss", "nan"], "must be a number of nats, got nan"),

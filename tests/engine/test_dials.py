@@ -61,7 +61,7 @@ def test_the_json_form_has_the_name_and_every_parameter() -> None:
 
 
 def test_an_integer_and_the_number_that_equals_it_make_the_same_variant() -> None:
-    one, other = (Toy(size=size, heads=("0.0",), vector="up") for size in (2, 2.0))
+    one, other = (Toy(size=number, count=number, heads=("0.0",), vector="up") for number in (2, 2.0))
     assert one == other
     assert hash(one) == hash(other)
     assert repr(one.to_json()) == repr(other.to_json())
@@ -90,6 +90,11 @@ def test_a_field_that_is_not_a_dial_is_a_mistake_of_the_programmer() -> None:
             {"count": 2.5},
             "toy: 'count' must be a whole number, got 2.5; correct it.",
         ),
+        ({"count": True}, "toy: 'count' must be a whole number, got True; correct it."),
+        ({"count": "2"}, "toy: 'count' must be a whole number, got '2'; correct it."),
+        ({"count": math.nan}, "toy: 'count' must be a finite number, got nan; give a number."),
+        ({"size": True}, "toy: 'size' must be a number, got True; correct it."),
+        ({"size": "2"}, "toy: 'size' must be a number, got '2'; correct it."),
     ],
 )
 def test_what_is_wrong_is_told_in_one_sentence(given: dict[str, object], sentence: str) -> None:

@@ -63,6 +63,7 @@ def changed(document: Document, *path: Any, to: Any) -> str:
         (("result", "rows", 0, "loss_delta"), "much"),
         (("result", "rows", 0, "state"), "splendid"),
         (("result", "rows"), [{}] * 70),
+        (("result", "rows"), []),
         (("result", "margin"), []),
         (("result", "band"), [1]),
         (("measured",), None),

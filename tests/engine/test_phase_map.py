@@ -209,7 +209,7 @@ def test_the_command_writes_parquet_or_csv(
         (["--part", "0", "--strengths", "0.1,much"], "--strengths must be numbers"),
         (["--part", "0", "--strengths", ""], "--strengths must be numbers"),
         (["--part", "0", "--strengths", "nan"], "strength of pruning must be"),
-        (["--part", "0", "--strengths", "0.1", "--out", "."], "--out must be a file"),
+        (["--part", "0", "--strengths", "0.1", "--out", "."], "--out must be a file, got ., which is a folder"),
     ],
 )
 def test_the_command_refuses_in_one_sentence(

@@ -167,8 +167,8 @@ def test_what_is_no_result_is_refused_in_one_sentence(sweep: Sweep, tmp_path: Pa
     for name, content in bad.items():
         (tmp_path / name).write_bytes(content)
         refused(tmp_path / name)
-    refused(tmp_path / "missing.parquet")
-    refused(tmp_path)
+    assert refused(tmp_path / "missing.parquet").endswith("missing.parquet (No such file or directory).")
+    assert refused(tmp_path).endswith("(Is a directory).")
     pq.write_table(pa.table({"strength": [0.0]}), tmp_path / "foreign.parquet")
     refused(tmp_path / "foreign.parquet")
     write(tmp_path / "items.parquet", item_table(sweep), sweep.experiment, analysis)
@@ -184,6 +184,18 @@ def test_a_result_whose_metadata_are_damaged_is_refused(sweep: Sweep, tmp_path: 
     content = pq.read_table(path)
     pq.write_table(content.replace_schema_metadata({**content.schema.metadata, report.METADATA: extra}), path)
     refused(path)
+
+
+def test_a_result_whose_strengths_were_taken_out_is_refused(sweep: Sweep, tmp_path: Path) -> None:
+    analysis, path = sweep.analysis(), tmp_path / "result.parquet"
+    some = replace(analysis, rows=analysis.rows[:-1])
+    none = replace(analysis, rows=())
+    for frame, metadata in ((table(analysis), none), (table(analysis), some), (table(some), analysis)):
+        write(path, frame, sweep.experiment, metadata)
+        assert "must be written by `regimescope sweep`" in refused(path)
+    write(path, table(none), sweep.experiment, none)
+    with pytest.raises(InputError, match=r"must hold a strength at least, got .*, which holds none; measure it first"):
+        read(path)
 
 
 @pytest.mark.parametrize("name", ["missing/result.parquet", "."])

@@ -322,6 +322,21 @@ def test_numbers_that_json_does_not_have_are_refused(name: str, number: str) -> 
         Experiment.from_json(text)
 
 
+@pytest.mark.parametrize("bad", ["true", '"1"', '""', "[1]"])
+@pytest.mark.parametrize(("name", "kind"), [("draws", "whole number"), ("step", "whole number"), ("margin", "number")])
+def test_what_is_no_number_in_json_is_not_read_as_one(name: str, kind: str, bad: str) -> None:
+    text = json.dumps(FULL | {name: "here"}).replace('"here"', bad)
+    with pytest.raises(InputError, match=f"'{name}' must be a {kind}, got "):
+        Experiment.from_json(text)
+
+
+def test_the_strength_of_a_part_is_no_text_and_no_truth_value() -> None:
+    for bad in (True, "0.2"):
+        parts = [{"degrader": "pruning", "strength": bad}, {"degrader": "weight-noise"}]
+        told = refused(FULL | {"degrader": {"name": "compose", "parts": parts}})
+        assert told == f"compose: 'parts.0.strength' must be a number, got {bad!r}; correct it."
+
+
 # ---- presets ---------------------------------------------------------------------------------------------------------
 
 
