@@ -42,12 +42,12 @@ export function createCharts(address, part, { onPick, restless, onFailure, signa
       waiting = setTimeout(draw, restless());
       return;
     }
-    const { snapshot, palette } = wanted;
+    const { snapshot, palette, mode } = wanted;
     const sizes = ["sweep", "phase"].flatMap((name) => [part(name).clientWidth, part(name).clientHeight]);
-    const source = [snapshot?.key, snapshot?.rows, snapshot?.verdict, snapshot?.reference, palette, ...sizes];
+    const source = [snapshot?.key, snapshot?.rows, snapshot?.verdict, snapshot?.reference, palette, mode, ...sizes];
     if (source.every((item, at) => item === drawn[at])) return;
     drawn = source;
-    for (const figure of figures) figure.draw(snapshot, palette);
+    for (const figure of figures) figure.draw(snapshot, palette, mode);
   }
 
   function moveCursor(position, reading) {
@@ -56,9 +56,9 @@ export function createCharts(address, part, { onPick, restless, onFailure, signa
   }
 
   return {
-    /** Show a snapshot (or null) in the colours of a palette. */
-    show(snapshot, palette) {
-      wanted = { snapshot, palette };
+    /** Show a snapshot (or null) in the colours of a palette, over an axis (abscissa.js). */
+    show(snapshot, palette, mode) {
+      wanted = { snapshot, palette, mode };
       draw();
     },
     /** Move the cursor to a position of the axis, where `reading` was read; draws nothing. */

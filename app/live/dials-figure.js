@@ -123,7 +123,7 @@ function points(rows, field, colour, format, range, axes, palette) {
     hovertemplate: "%{text}<br>click: open in Explore<extra></extra>",
     hoverlabel: { bordercolor: colour },
   });
-  const outline = band(shown.map((row) => ({ ...row, index: row.degraded_loss })), field);
+  const outline = band(shown, field, (row) => row.degraded_loss);
   return [
     { ...common, ...outline, mode: "lines", line: { width: 0 }, fill: "toself", fillcolor: faded(colour, 0.17), hoverinfo: "skip" },
     {

@@ -4,10 +4,11 @@ import { createCharts } from "./charts.js";
 import { createDial } from "./dial.js";
 import { createExamples } from "./examples.js";
 import { createFoot } from "./foot.js";
+import { askedAxis, askedStrength, writeAxis } from "./fragment.js";
 import { createHint } from "./hint.js";
 import { createFollower, isOver, mounted } from "./mount.js";
 import { createReadouts } from "./readouts.js";
-import { nearestMeasured, readingAt, restingPosition } from "./snapshot.js";
+import { nearestMeasured, positionOf, readingAt, restingPosition } from "./snapshot.js";
 
 export default mounted(createView);
 
@@ -17,7 +18,9 @@ function createView(root, plotly) {
   const ending = new AbortController(); // ends every listener
   const { signal } = ending;
   let position = 0;
-  let moved = false; // by the reader; until then the cursor goes where the verdict is
+  let moved = false; // by the reader; until then the cursor goes where the address says, or where the verdict is
+  let asked = askedStrength();
+  let mode = askedAxis();
   let broken = false; // no charts
 
   const follower = createFollower(root, { render, onJob });
@@ -28,8 +31,18 @@ function createView(root, plotly) {
   const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures: charts.figures, plotly, signal });
   const hint = createHint(root, part, signal);
 
+  part("axis").querySelector(`[value="${mode}"]`).checked = true;
+  part("axis").addEventListener("change", (event) => turnTo(event.target.value), { signal });
+
+  function turnTo(axis) {
+    mode = axis;
+    writeAxis(mode);
+    follower.renderSoon();
+  }
+
   function onJob(again) {
     moved = false;
+    if (again) asked = null; // it was meant for the experiment of the link
     dial.settle();
     if (again) hint.finish(); // the reader changes the experiment without help
     else hint.offer();
@@ -47,13 +60,13 @@ function createView(root, plotly) {
     part("empty").hidden = begun && !broken;
     dial.setAxis(shown?.rows.length ?? 0, shown?.verdict.regime);
     if (!moved) {
-      position = restingPosition(shown);
+      position = asked === null ? restingPosition(shown) : positionOf(shown, asked);
       dial.place(position);
     }
     readouts.showVerdict(shown, gone);
     foot.show(shown, connection, data);
     showCursor();
-    charts.show(shown, palette);
+    charts.show(shown, palette, mode);
   }
 
   /** What belongs to the cursor; this is all that a drag does, so it must stay cheap. */

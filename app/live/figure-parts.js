@@ -34,16 +34,15 @@ export function frames(rows, x, y, palette) {
 }
 
 /** The interval band as closed outlines, one for each run of neighbours that have an interval. */
-export function band(rows, field) {
+export function band(rows, field, at = (row) => row.index) {
   const ends = (row) => [row[`${field}_low`], row[`${field}_high`]];
   const outline = { x: [], y: [] };
   let run = [];
   const close = () => {
     // A point without neighbours still shows its interval, as a thin box.
-    const box = [-0.12, 0.12].map((shift) => ({ ...run[0], index: run[0].index + shift }));
-    const points = run.length === 1 ? box : run;
-    const there = points.map((row) => [row.index, ends(row)[1]]);
-    const back = points.map((row) => [row.index, ends(row)[0]]).reverse();
+    const points = run.length === 1 ? [[run[0], -0.12], [run[0], 0.12]] : run.map((row) => [row, 0]);
+    const there = points.map(([row, shift]) => [at(row) + shift, ends(row)[1]]);
+    const back = points.map(([row, shift]) => [at(row) + shift, ends(row)[0]]).reverse();
     for (const [x, y] of [...there, ...back, [null, null]]) {
       outline.x.push(x);
       outline.y.push(y);

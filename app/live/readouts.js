@@ -2,7 +2,7 @@
 
 import { showChip, toneOf } from "./chip.js";
 import { halfWidth, number, percent, signed, times } from "./format.js";
-import { flagOf, healthText } from "./health.js";
+import { flagOf, healthText, traceDrawing } from "./health.js";
 import { bannerOf } from "./states.js";
 
 /**
@@ -95,8 +95,17 @@ function showHealth(part, snapshot, reading) {
   showChip(part("health-chip"), flag, "flagged");
   part("health-chip").hidden = !flag;
   write(part("health-numbers"), healthText(reading));
+  showTrace(part("trace"), row?.trace ?? null);
   write(part("health-flag"), row?.health && row.health.flag !== row.reason ? row.health.flag : "");
   part("health").title = row?.health?.flag ?? "";
+}
+
+const drawnTraces = new WeakMap(); // element → the trace that it shows
+
+function showTrace(element, trace) {
+  if (drawnTraces.get(element) === trace) return;
+  drawnTraces.set(element, trace);
+  element.replaceChildren(...[traceDrawing(trace)].filter(Boolean));
 }
 
 /** Value, spread and note of each tile. */

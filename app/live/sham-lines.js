@@ -6,11 +6,12 @@ import { faded } from "./theme.js";
 /**
  * One line for each sham.
  * @param {object[]} rows measured rows; those whose shams are not measured yet leave a gap
+ * @param {(row: object) => number} at where a row is across
  * @param {(sham: object) => number|null} value of a sham in a panel
  * @param {{names: string[], colour: string, format: (value: number) => string}} look
  * @returns {object[]} Plotly traces without axes
  */
-export function shamLines(rows, value, { names, colour, format }) {
+export function shamLines(rows, at, value, { names, colour, format }) {
   const count = Math.max(0, ...rows.map((row) => row.shams?.length ?? 0));
   return Array.from({ length: count }, (_, number) => {
     const of = (row) => (row.shams?.[number] ? value(row.shams[number]) : null);
@@ -22,7 +23,7 @@ export function shamLines(rows, value, { names, colour, format }) {
     return {
       type: "scatter",
       mode: "lines",
-      x: rows.map((row) => row.index),
+      x: rows.map(at),
       y: rows.map(of),
       text: rows.map(said),
       hovertemplate: "%{text}<extra></extra>",
@@ -32,14 +33,14 @@ export function shamLines(rows, value, { names, colour, format }) {
 }
 
 /** The band that covers the whole curve at once, as two dotted lines; nothing as long as there is none. */
-export function bandLines(band, colour) {
+export function bandLines(band, rows, at, colour) {
   return [0, 1].flatMap((end) =>
-    band?.length
+    band?.length === rows.length && rows.length
       ? [
           {
             type: "scatter",
             mode: "lines",
-            x: band.map((_, index) => index),
+            x: rows.map(at),
             y: band.map((ends) => ends[end]),
             hoverinfo: "skip",
             line: { color: faded(colour, 0.6), width: 1, dash: "dot" },

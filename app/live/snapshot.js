@@ -37,6 +37,12 @@ export function restingPosition(snapshot) {
   return regime ? Math.floor((regime[0] + regime[1]) / 2) : 0;
 }
 
+/** Where on the ordinal axis the strength is that comes nearest to one that is asked for. */
+export function positionOf(snapshot, strength) {
+  const distances = (snapshot?.strengths ?? [0]).map((each) => Math.abs(each - strength));
+  return distances.indexOf(Math.min(...distances));
+}
+
 const READINGS = ["strength", "degraded_loss", "loss_delta", "behaviour", "effect", "retention", "selectivity_gain"];
 
 /**

@@ -1,8 +1,9 @@
 // The page element of the three aligned charts. The cursor is an element above it, so that moving it draws nothing
 // anew. Plotly's axis object (`_fullLayout.xaxis`) is the only exact map between positions and pixels, zoomed or not.
 
+import { abscissa } from "./abscissa.js";
 import { measured } from "./snapshot.js";
-import { sweepFigure, wholeSpan } from "./sweep-figure.js";
+import { sweepFigure } from "./sweep-figure.js";
 
 /** For both figures: no tool bar, and not Plotly's double click, which goes back to the first range ever drawn. */
 export const CONFIG = { displayModeBar: false, doubleClick: false, showTips: false };
@@ -19,26 +20,27 @@ const CLICK = 4; // pixels that a pointer may move in a click
 export function createSweep(Plotly, part, { onPick, signal }) {
   const node = part("sweep");
   const cursor = part("cursor");
-  let shown = null; // snapshot and palette on the page
+  let shown = null; // snapshot, palette and axis on the page
   let position = 0;
 
   /** The part of the axis that is in view, or null for all of it. */
-  function zoomed(snapshot) {
-    if (!shown || shown.snapshot?.key !== snapshot?.key) return null; // another experiment starts unzoomed
+  function zoomed(snapshot, mode) {
+    if (!shown || shown.snapshot?.key !== snapshot?.key || shown.across.mode !== mode) return null; // starts unzoomed
     const { range } = node._fullLayout.xaxis;
-    return wholeSpan(snapshot).some((end, at) => Math.abs(end - range[at]) > 1e-6) ? range : null;
+    return shown.across.whole.some((end, at) => Math.abs(end - range[at]) > 1e-6) ? range : null;
   }
 
-  function draw(snapshot, palette) {
-    const span = zoomed(snapshot);
-    const { data, layout } = sweepFigure(snapshot, palette, { ...sizeOf(node), span });
+  function draw(snapshot, palette, mode) {
+    const span = zoomed(snapshot, mode);
+    const { data, layout } = sweepFigure(snapshot, palette, { ...sizeOf(node), span, mode });
     Plotly.react(node, data, { ...layout, ...sizeOf(node) }, CONFIG);
     if (!shown) {
-      node.on("plotly_relayout", () => draw(shown.snapshot, shown.palette)); // zoomed, there is room for other ticks
+      // zoomed, there is room for other ticks
+      node.on("plotly_relayout", () => draw(shown.snapshot, shown.palette, shown.across.mode));
       node.on("plotly_doubleclick", resetZoom);
     }
-    shown = { snapshot, palette };
-    part("reset-zoom").hidden = !zoomed(snapshot);
+    shown = { snapshot, palette, across: abscissa(snapshot, mode) };
+    part("reset-zoom").hidden = !zoomed(snapshot, mode);
     node.setAttribute("aria-label", describe(snapshot));
     moveCursor(position);
   }
@@ -47,20 +49,21 @@ export function createSweep(Plotly, part, { onPick, signal }) {
     position = to;
     if (!shown) return;
     const { xaxis, _size: plot } = node._fullLayout;
-    const across = xaxis.d2p(position);
-    cursor.hidden = !shown.snapshot?.rows.some(Boolean) || across < -1 || across > xaxis._length + 1;
+    const place = shown.across.place(position);
+    const across = place === null ? NaN : xaxis.d2p(place);
+    cursor.hidden = !shown.snapshot?.rows.some(Boolean) || !(across >= -1 && across <= xaxis._length + 1);
     cursor.style.transform = `translate(${xaxis._offset + across}px, ${plot.t}px)`;
     cursor.style.height = `${plot.h}px`;
   }
 
   function resetZoom() {
-    Plotly.relayout(node, { "xaxis.range": wholeSpan(shown.snapshot) });
+    Plotly.relayout(node, { "xaxis.range": shown.across.whole });
   }
 
   function pick(x) {
     const { xaxis } = node._fullLayout;
     const across = x - xaxis._offset;
-    if (across >= 0 && across <= xaxis._length) onPick(Math.round(xaxis.p2d(across)));
+    if (across >= 0 && across <= xaxis._length) onPick(shown.across.nearest(xaxis.p2d(across)));
   }
 
   onClick(node, pick, signal);

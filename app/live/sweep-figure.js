@@ -1,6 +1,7 @@
 // The three aligned charts as plain Plotly data and layout, made from a snapshot. Nothing here touches the page.
 
-import { SYMBOLS, axis, band, frames, hoverText, layout, note, plain, ticks, title } from "./figure-parts.js";
+import { NARROW, abscissa } from "./abscissa.js";
+import { SYMBOLS, axis, band, frames, hoverText, layout, note, ticks } from "./figure-parts.js";
 import { number, percent, signed } from "./format.js";
 import * as ranges from "./ranges.js";
 import { clearNote } from "./notes.js";
@@ -8,64 +9,53 @@ import { bandLines, shamLines } from "./sham-lines.js";
 import { measured } from "./snapshot.js";
 import { faded } from "./theme.js";
 
-/** Below this width, in pixels, margins and titles are those of a telephone. */
-const NARROW = 520;
-
 /** Room above and below the charts, in pixels. */
 const TOP = 20;
 const BOTTOM = 40;
 
 /**
- * Loss delta, effect retained and degraded loss over one axis of strengths.
+ * Loss delta, effect retained and degraded loss over one axis of strengths; or over one of degraded loss, where the third
+ * chart has the strength.
  * @param {object|null} snapshot
  * @param {object} palette from theme.js
- * @param {{width: number, height: number, span: [number, number]|null}} view size in pixels; the part of the axis that
- *   is in view, null for all of it
+ * @param {{width: number, height: number, span: [number, number]|null, mode: string}} view size in pixels; the part of
+ *   the axis that is in view, null for all of it; which axis (abscissa.js)
  * @returns {{data: object[], layout: object}}
  */
-export function sweepFigure(snapshot, palette, { width, height, span }) {
+export function sweepFigure(snapshot, palette, { width, height, span, mode }) {
   const margin = { l: width < NARROW ? 50 : 62, r: 8, t: TOP, b: BOTTOM, pad: 0 };
   const rows = snapshot ? measured(snapshot) : [];
-  const panels = [lossDelta, retention, degradedLoss].map((make) => make(snapshot?.reference ?? {}, rows, palette));
+  const across = abscissa(snapshot, mode);
+  const third = mode === "loss" ? strengthPanel(snapshot) : degradedLoss;
+  const panels = [lossDelta, retention, third].map((make) => make(snapshot?.reference ?? {}, rows, palette));
   const names = snapshot?.text?.shams ?? [];
-  const whole = wholeSpan(snapshot);
-  const [from, to] = span ?? whole;
-  const across = { xref: "x", x0: whole[0], x1: whole[1] };
-  const regime = regimeMarks(snapshot?.verdict.regime, palette);
+  const [from, to] = span ?? across.whole;
+  const ends = { xref: "x", x0: across.whole[0], x1: across.whole[1] };
+  const regime = regimeMarks(snapshot?.verdict.regime, across, palette);
   const axes = Object.fromEntries(panels.map((panel) => [panel.id.replace("y", "yaxis"), valueAxis(panel, palette)]));
   const inside = [width - margin.l - margin.r, height - TOP - BOTTOM];
   return {
     data: panels.flatMap((panel) => [
-      ...beside(panel, snapshot, rows, names, palette),
-      ...traces(panel, rows, palette),
+      ...beside(panel, snapshot, rows, names, across, palette),
+      ...traces(panel, rows, across, palette),
     ]),
     layout: layout(palette, {
       margin,
-      uirevision: snapshot?.key ?? "",
+      uirevision: `${snapshot?.key ?? ""} ${across.mode}`,
       hoverdistance: 30,
       // On a touch screen a drag scrolls the page; a tap still moves the cursor.
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
-      xaxis: axis(palette, {
-        ...ticks(snapshot?.axis.ticks ?? [], (width - margin.l - margin.r) / (to - from)),
-        range: whole,
-        anchor: "y3",
-        title: title(axisTitle(snapshot, width), palette.muted, 8),
-      }),
+      xaxis: { ...across.axis(palette, inside[0], [from, to]), anchor: "y3" },
       ...axes,
       // Not "paper": Plotly draws a shape between grid and curves only where both its axes are a panel's own.
-      shapes: [...panels.flatMap((panel) => panel.shapes.map((shape) => ({ ...across, ...shape }))), ...regime.shapes],
+      shapes: [...panels.flatMap((panel) => panel.shapes.map((shape) => ({ ...ends, ...shape }))), ...regime.shapes],
       annotations: [
         ...panels.map((panel) => panelTitle(panel, margin.l)),
-        ...panels.flatMap((panel) => panelNote(panel, rows, palette, [from, to], inside)),
+        ...panels.flatMap((panel) => panelNote(panel, rows, across, palette, [from, to], inside)),
         ...regime.annotations,
       ],
     }),
   };
-}
-
-/** The range of the axis of strengths when nothing is zoomed. */
-export function wholeSpan(snapshot) {
-  return [-0.5, Math.max(snapshot?.rows.length ?? 1, 1) - 0.5];
 }
 
 /** The top chart: what the intervention costs, and the margin within which that counts as nothing. */
@@ -132,12 +122,30 @@ function degradedLoss(reference, rows, palette) {
   };
 }
 
+/** The bottom chart where the degraded loss goes across: which strength has it. */
+function strengthPanel(snapshot) {
+  return (_, rows, palette) => {
+    const count = snapshot?.rows.length ?? 1;
+    return {
+      id: "y3",
+      field: "index",
+      colour: palette.degradedLoss,
+      format: (index) => snapshot.rows[index]?.tick ?? String(index),
+      title: "strength",
+      domain: [0, 0.3],
+      range: [-0.7, count - 0.3],
+      ticks: ticks(snapshot?.axis.ticks ?? [], 8),
+      shapes: [],
+    };
+  };
+}
+
 /** What a panel's reference line says, at one of its ends. */
-function panelNote({ id, field, domain, range: [low, high], note: text, noteAt }, rows, palette, [from, to], inside) {
+function panelNote({ id, field, domain, range: [low, high], note: text, noteAt }, rows, at, palette, [from, to], inside) {
   if (!text) return [];
   const ends = [{ x: to, xanchor: "right" }, { x: from, xanchor: "left" }];
-  const places = ends.flatMap((end) => noteAt.map((at) => ({ ...at, ...end, xref: "x", yref: id })));
-  const points = rows.filter((row) => row[field] != null).map((row) => [row.index, row[field]]);
+  const places = ends.flatMap((end) => noteAt.map((at) => ({ ...at, ...end, xref: "x", yref: id, bgcolor: faded(palette.surface, 0.8) })));
+  const points = rows.filter((row) => row[field] != null).map((row) => [at.at(row), row[field]]);
   const pixels = (x, y) => [
     ((x - from) / (to - from)) * inside[0],
     ((y - low) / (high - low)) * (domain[1] - domain[0]) * inside[1],
@@ -151,9 +159,9 @@ function eitherSide(y) {
 }
 
 /** What lies behind a panel's curve: its shams, and the band of the whole curve. */
-function beside({ id, field, sham, format }, snapshot, rows, names, palette) {
-  const shams = sham ? shamLines(rows, sham, { names, colour: palette.muted, format }) : [];
-  const band = field === "loss_delta" ? bandLines(snapshot?.band, palette.lossDelta) : [];
+function beside({ id, field, sham, format }, snapshot, rows, names, { at }, palette) {
+  const shams = sham ? shamLines(rows, at, sham, { names, colour: palette.muted, format }) : [];
+  const band = field === "loss_delta" ? bandLines(snapshot?.band, rows, at, palette.lossDelta) : [];
   return [...shams, ...band].map((trace) => ({ ...trace, xaxis: "x", yaxis: id }));
 }
 
@@ -163,13 +171,13 @@ function withShams(note, rows) {
 }
 
 /** A panel's interval band, its curve, frames, and arrows at the edge for the points that lie beyond it. */
-function traces({ id, field, colour, range, format }, rows, palette) {
+function traces({ id, field, colour, range, format }, rows, { at }, palette) {
   const shown = rows.filter((row) => row[field] != null);
   const beyond = shown.filter((row) => ranges.isBeyond(row[field], range));
   const common = { type: "scatter", xaxis: "x", yaxis: id };
   const points = (some, y) => ({
     ...common,
-    x: some.map((row) => row.index),
+    x: some.map(at),
     y: some.map(y),
     text: some.map((row) => hoverText(row, field, format)),
     hovertemplate: "%{text}<extra></extra>",
@@ -178,14 +186,14 @@ function traces({ id, field, colour, range, format }, rows, palette) {
   const area = { mode: "lines", line: { width: 0 }, fill: "toself", fillcolor: faded(colour, 0.17), hoverinfo: "skip" };
   const arrows = beyond.map((row) => ranges.edgeSymbol(row[field], range));
   return [
-    { ...common, ...area, ...band(rows, field) },
+    { ...common, ...area, ...band(rows, field, at) },
     {
       ...points(shown, (row) => row[field]),
       mode: "lines+markers",
       line: { color: colour, width: 2 },
       marker: { color: colour, symbol: shown.map((row) => SYMBOLS[row.state]), size: 7.5 },
     },
-    { ...common, ...frames(shown, (row) => row.index, (row) => ranges.clipped(row[field], range), palette) },
+    { ...common, ...frames(shown, at, (row) => ranges.clipped(row[field], range), palette) },
     {
       ...points(beyond, (row) => ranges.clipped(row[field], range)),
       mode: "markers",
@@ -195,11 +203,10 @@ function traces({ id, field, colour, range, format }, rows, palette) {
 }
 
 /** The clean regime, shaded through all three charts. */
-function regimeMarks(regime, palette) {
+function regimeMarks(regime, { span }, palette) {
   if (!regime) return { shapes: [], annotations: [] };
-  const [first, last] = regime;
-  const across = { xref: "x", x0: first - 0.5, x1: last + 0.5 };
-  const area = { type: "rect", ...across, yref: "paper", y0: 0, y1: 1, layer: "below" };
+  const [first, last] = span(regime);
+  const area = { type: "rect", xref: "x", x0: first, x1: last, yref: "paper", y0: 0, y1: 1, layer: "below" };
   const place = { x: (first + last) / 2, xref: "x", y: 1, yref: "paper", yanchor: "bottom" };
   return {
     shapes: [{ ...area, fillcolor: faded(palette.clean, 0.13), line: { width: 0 } }],
@@ -207,8 +214,8 @@ function regimeMarks(regime, palette) {
   };
 }
 
-function valueAxis({ domain, range, tickformat }, palette) {
-  return axis(palette, { domain, range, tickformat, fixedrange: true, nticks: 5 });
+function valueAxis({ domain, range, tickformat, ticks: own }, palette) {
+  return axis(palette, { domain, range, tickformat, fixedrange: true, nticks: 5, ...own });
 }
 
 /** The name of a panel beside its axis; notes rather than axis titles, so that the three stand in one line. */
@@ -229,12 +236,4 @@ function column(rows, field) {
 
 function line(yref, y, color, dash) {
   return { type: "line", yref, y0: y, y1: y, line: { color, width: 1, dash }, layer: "between" };
-}
-
-/** The axis' name and direction, shortened to what fits. */
-function axisTitle(snapshot, width) {
-  if (!snapshot) return "";
-  const text = width < NARROW ? snapshot.axis.title : `${snapshot.axis.title}  (degradation grows to the right)`;
-  const room = Math.floor((width - 70) / 6.2);
-  return plain(text.length > room ? `${text.slice(0, room - 1)}…` : text);
 }

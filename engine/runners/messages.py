@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
+
+import numpy as np
 
 from engine.runners import examples
 from engine.sweep import Sweep
 from engine.words import answer, place
 
 Message = dict[str, Any]
+
+MOST_CHAINS: Final = 8
+MOST_STEPS: Final = 60
+"""Of what chains lost so much is shown."""
 
 
 def opening(sweep: Sweep) -> Message:
@@ -62,4 +68,20 @@ def _row(sweep: Sweep, index: int) -> Message:
         "label": place(asked, row.strength),
         "tick": tick,
         "examples": examples.measured(sweep, index),
+        "trace": _trace(sweep, index),
     }
+
+
+def _trace(sweep: Sweep, index: int) -> list[list[float]] | None:
+    """What the first chains of a strength lost along their steps, nats above the original network, evenly thinned; none
+    where nothing was sampled.
+    """
+    chains = sweep.point(index).chains
+    if not chains:
+        return None
+    return [[round(float(loss), 4) for loss in _thinned(chain.losses)] for chain in chains[:MOST_CHAINS]]
+
+
+def _thinned(losses: np.ndarray) -> np.ndarray:
+    places = np.linspace(0, len(losses) - 1, min(MOST_STEPS, len(losses))).round().astype(int)
+    return losses[places]

@@ -27,10 +27,10 @@ MOUNT = """async ([html, address]) => {
         ["readouts", "foot", "snapshot"].map((name) => import(`/live/${name}.js`))
     )
     const readouts = createReadouts(part)
-    const foot = createFoot(part, { onCommand() {}, onPicture() {}, signal: new AbortController().signal })
+    const foot = createFoot(part, { onCommand() {}, figures: () => [], signal: new AbortController().signal })
     window.show = (snapshot, position) => {
         readouts.showReading(snapshot, readingAt(snapshot.rows, position))
-        foot.show(snapshot, "socket", "#")
+        foot.show(snapshot, "socket", { key: "k", files: {}, copy: {} })
     }
 }"""
 
@@ -193,7 +193,8 @@ FIGURES = """async ([snapshot]) => {
     const names = ["text", "muted", "surface", "grid", "axis", "lossDelta", "effect", "degradedLoss", "clean", "alert"]
     const palette = { font: "sans-serif", ...Object.fromEntries(names.map((name) => [name, "#123456"])) }
     const size = { width: 900, height: 500 }
-    return [sweepFigure(snapshot, palette, { ...size, span: null }), phaseFigure(snapshot, palette, size)]
+    const whole = { ...size, span: null, mode: "strength" }
+    return [sweepFigure(snapshot, palette, whole), phaseFigure(snapshot, palette, size)]
 }"""
 
 

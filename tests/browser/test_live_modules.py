@@ -296,7 +296,7 @@ def test_the_figure_marks_the_clean_regime_and_clips_axes_but_never_data(page: P
     regime = next(shape for shape in layout["shapes"] if shape["type"] == "rect" and shape["yref"] == "paper")
     assert (regime["x0"], regime["x1"]) == (1.5, 3.5)
     assert layout["xaxis"]["range"] == [-0.5, 5.5]
-    assert layout["uirevision"] == "k"
+    assert layout["uirevision"] == "k strength", "zoomed, an experiment stays so over the same axis"
     curves = {trace["yaxis"]: trace for trace in figure["data"] if trace.get("mode") == "lines+markers"}
     assert curves["y"]["y"] == [0.17, 0.1, 0.01, 0.02, 40.0]
     assert curves["y"]["x"] == [0, 1, 2, 3, 5]
@@ -309,7 +309,7 @@ FIGURE = """async ([snapshot]) => {
     const { sweepFigure } = await import("/live/sweep-figure.js")
     const names = ["text", "muted", "surface", "grid", "axis", "lossDelta", "effect", "degradedLoss", "clean", "alert"]
     const palette = { font: "sans-serif", ...Object.fromEntries(names.map((name) => [name, "#123456"])) }
-    return sweepFigure(snapshot, palette, { width: 900, height: 500, span: null })
+    return sweepFigure(snapshot, palette, { width: 900, height: 500, span: null, mode: "strength" })
 }"""
 
 

@@ -1,0 +1,129 @@
+"""The axis across the charts: by strength or by degraded loss, and where a link puts the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+from views import SMALL, View
+
+from benchmarks.browser import Server
+from engine.spec import Experiment
+
+pytestmark = pytest.mark.browser
+
+LOSSES = [2.0, 2.5, 3.1, 2.7, None, 3.6]
+"""They rise, fall and rise again; one strength is not measured."""
+
+ASK = """async ([snapshot, ask]) => {
+    const { abscissa } = await import("/live/abscissa.js")
+    const across = abscissa(snapshot, "loss")
+    return {
+        whole: across.whole,
+        places: ask.positions.map(across.place),
+        nearest: ask.places.map(across.nearest),
+        span: across.span([1, 2]),
+    }
+}"""
+
+FIGURE = """async ([snapshot, mode]) => {
+    const { sweepFigure } = await import("/live/sweep-figure.js")
+    const names = ["text", "muted", "surface", "grid", "axis", "lossDelta", "effect", "degradedLoss", "clean", "alert"]
+    const palette = { font: "sans-serif", ...Object.fromEntries(names.map((name) => [name, "#123456"])) }
+    return sweepFigure(snapshot, palette, { width: 900, height: 500, span: null, mode })
+}"""
+
+TRACE = """async ([trace]) => {
+    const { traceDrawing } = await import("/live/health.js")
+    const drawing = traceDrawing(trace)
+    if (!drawing) return null
+    const lines = [...drawing.querySelectorAll("polyline")].map((line) => line.getAttribute("points").split(" "))
+    return { label: drawing.getAttribute("aria-label"), lines }
+}"""
+
+
+@pytest.fixture(scope="module")
+def page(chromium: Browser, dashboard: Server) -> Iterator[Page]:
+    """A page of the dashboard's origin, with nothing on it."""
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{dashboard.address}/live/format.js")
+        yield page
+
+
+def snapshot() -> dict[str, Any]:
+    names = ("loss_delta", "effect", "retention")
+    ends = [(f"{name}{end}", value) for name in names for end, value in (("", 0.5), ("_low", 0.4), ("_high", 0.6))]
+    rows = [
+        None
+        if loss is None
+        else {
+            **{
+                field: value
+                for name in names
+                for field, value in ((name, 0.5), (f"{name}_low", 0.4), (f"{name}_high", 0.6))
+            },
+            "degraded_loss": loss,
+            "index": index,
+            "label": f"step {index}",
+            "tick": str(index),
+            "state": "clean",
+        }
+        for index, loss in enumerate(LOSSES)
+    ]
+    return {
+        "key": "k",
+        "rows": rows,
+        "axis": {"title": "step", "ticks": [str(index) for index in range(len(rows))]},
+        "reference": {"chance": 4, "degraded_loss": 2, "loss_delta": 0.5, "effect": 1, "margin": 0.6},
+        "verdict": {"regime": [1, 2]},
+    }
+
+
+def test_by_loss_a_strength_lies_where_its_network_does(page: Page) -> None:
+    asked = {"positions": [0, 0.5, 2, 3, 4, 5, 7], "places": [0, 2.6, 2.65, 9]}
+    told = page.evaluate(ASK, [snapshot(), asked])
+    assert told["places"] == pytest.approx([2.0, 2.25, 3.1, 2.7, (2.7 + 3.6) / 2, 3.6, None])
+    assert told["nearest"] == [0, 1, 3, 5]
+    low, high = told["span"]
+    assert 2.4 < low < 2.5 < 3.1 < high < 3.2, "just around the losses of the regime"
+    assert told["whole"][0] < 2.0 < 3.6 < told["whole"][1]
+
+
+def test_by_loss_the_lines_go_in_order_of_strength_and_the_third_chart_has_the_strength(page: Page) -> None:
+    figure = page.evaluate(FIGURE, [snapshot(), "loss"])
+    curves = {trace["yaxis"]: trace for trace in figure["data"] if trace.get("mode") == "lines+markers"}
+    assert all(curve["x"] == [2.0, 2.5, 3.1, 2.7, 3.6] for curve in curves.values())
+    assert curves["y3"]["y"] == [0, 1, 2, 3, 5]
+    band = next(trace for trace in figure["data"] if trace.get("fill") == "toself")
+    assert band["x"][:3] == [2.0, 2.5, 3.1]
+    assert figure["layout"]["uirevision"] != page.evaluate(FIGURE, [snapshot(), "strength"])["layout"]["uirevision"]
+
+
+def test_the_trace_has_a_line_for_each_chain_from_end_to_end(page: Page) -> None:
+    drawn = page.evaluate(TRACE, [[[0.0, 0.4, 0.2], [0.1, None, 0.3]]])
+    assert [len(points) for points in drawn["lines"]] == [3, 2]
+    heights = [float(point.split(",")[1]) for point in drawn["lines"][0]]
+    assert heights[0] > heights[2] > heights[1], "a higher loss is further up"
+    assert "2 chains" in drawn["label"]
+    assert "0.40 nats" in drawn["label"]
+    assert page.evaluate(TRACE, [None]) is None
+
+
+def test_a_link_puts_the_cursor_and_chooses_the_axis(tab: Callable[..., View]) -> None:
+    view = tab()
+    asked = Experiment.preset("becomes-clean").sweep_strengths
+    view.page.goto(f"{view.address}/?items={SMALL['items']}#s={asked[3]}&x=loss")
+    view.until_status("done")
+    view.until_drawn()
+    assert view.data("cursor") == "3"
+    chosen = view.page.get_by_role("radio", name="by degraded loss")
+    assert chosen.is_checked()
+    where = "() => document.querySelector('.rs-explore [data-part=sweep]')._fullLayout.xaxis.title.text"
+    assert "degraded loss" in view.page.evaluate(where)
+    chosen.press("ArrowLeft")  # by the keyboard
+    view.page.wait_for_function(f"!({where})().includes('degraded loss')")
+    assert "x=loss" not in view.page.url
+    assert view.data("cursor") == "3", "the cursor stays"
