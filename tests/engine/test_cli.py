@@ -248,6 +248,12 @@ def test_the_handles_of_a_model_are_a_table(run: Run) -> None:
     assert len(rows) == len(Induction().handles(Induction().card()))
 
 
+def test_a_single_item_has_no_bounds_and_the_table_says_so(run: Run) -> None:
+    *_, row = run("handles", "induction", "--seed", "0", "--items", "1").out.strip().splitlines()
+    assert row.count("(no bounds: too few data)") == 2
+    assert "inf" not in row
+
+
 # ---- bad input -------------------------------------------------------------------------------------------------------
 
 
