@@ -109,5 +109,6 @@ def _line(measured: Measured) -> str:
     behaviour = f"{name} ({', '.join(parameters)})" if parameters else name
     delta = Interval(row.loss_delta, row.loss_delta_low, row.loss_delta_high).told("+.3f")
     effect = Interval(row.effect, row.effect_low, row.effect_high).told(".3f")
-    cells = (handle.title, behaviour, delta, f"{effect} {measured.effect_unit}", row.state, handle.standing, measured.evidence)
+    does = f"{effect} {measured.effect_unit}"
+    cells = (handle.title, behaviour, delta, does, row.state, handle.standing, measured.evidence)
     return f"| {' | '.join(cells)} |"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
@@ -287,6 +288,15 @@ def test_a_bad_experiment_is_refused(run: Run, spec: Path, tmp_path: Path, chang
     spec.write_text(json.dumps(json.loads(spec.read_text()) | changes))
     assert words in one_sentence(run("sweep", spec, "--out", tmp_path / "result.parquet"))
     assert not (tmp_path / "result.parquet").exists()
+
+
+@pytest.mark.parametrize("given", [None, b"", b"{}", b"\xff\xfe"])
+def test_a_standard_input_without_an_experiment_is_refused(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: bytes | None
+) -> None:
+    stdin = None if given is None else io.TextIOWrapper(io.BytesIO(given))  # none: it was closed
+    monkeypatch.setattr(sys, "stdin", stdin)
+    one_sentence(run("sweep", "-", "--out", tmp_path / "result.parquet"))
 
 
 @pytest.mark.parametrize("text", ["", "not JSON", "[]", "{}", "\x00\x01", "9" * 5000])
