@@ -148,10 +148,8 @@ def _redose(arguments: argparse.Namespace) -> None:
 
 
 def _dose_line(experiment: Experiment, dose: Dose) -> str:
-    delta, effect = dose.loss_delta, dose.effect
     label = experiment.degrader.label(dose.strength, experiment.card)
-    cost = f"{delta.mean:+.3f} ({delta.low:+.3f} to {delta.high:+.3f})"
-    does = f"{effect.mean:.3g} ({effect.low:.3g} to {effect.high:.3g})"
+    cost, does = dose.loss_delta.told("+.3f"), dose.effect.told(".3g")
     found = f"{dose.coefficient:.4g}" if dose.reached else f"cannot reach it; nearest at {dose.coefficient:.4g}"
     return f"  {label:<9} {dose.degraded_loss:>7.3f}  {cost:<26} {does:<24} {found}"
 

@@ -89,8 +89,7 @@ def _print(experiment: Experiment, found: tuple[Calibration, ...]) -> None:
 
 
 def _line(crossing: Crossing) -> str:
-    loss, flag = crossing.nearest.loss, crossing.nearest.flag
-    reached = f"{loss.mean:.3f} ({loss.low:.3f} to {loss.high:.3f})"
+    reached, flag = crossing.nearest.loss.told(".3f"), crossing.nearest.flag
     return f"{reached:<24} {crossing.nearest.label}{'' if crossing.reached else ', nearest'}{flag and f': {flag}'}"
 
 

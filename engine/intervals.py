@@ -51,6 +51,17 @@ class Interval:
         """Whether `value` lies between the bounds."""
         return self.low <= value <= self.high
 
+    def told(self, form: str) -> str:
+        """As people read it, numbers in this format: "0.25 (0.1 to 0.4)"; "unknown" without an estimate."""
+        if math.isnan(self.mean):
+            return "unknown"
+        low, high = (f"{bound:{form}}" if math.isfinite(bound) else "" for bound in (self.low, self.high))
+        if low and high:
+            bounds = f"{low} to {high}"
+        else:
+            bounds = f"at least {low}" if low else f"at most {high}" if high else "no bounds: too few data"
+        return f"{self.mean:{form}} ({bounds})"
+
 
 UNDEFINED = Interval(math.nan, -math.inf, math.inf)
 

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from engine import discovery
 from engine.dials import InputError, dials_of
+from engine.intervals import Interval
 from engine.models.base import Model, assets
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ def _line(measured: Measured) -> str:
     row, handle = measured.row, measured.handle
     name, *parameters = handle.behaviour.values()
     behaviour = f"{name} ({', '.join(parameters)})" if parameters else name
-    delta = f"{row.loss_delta:+.3f} ({row.loss_delta_low:+.3f} to {row.loss_delta_high:+.3f})"
-    effect = f"{row.effect:.3f} ({row.effect_low:.3f} to {row.effect_high:.3f}) {measured.effect_unit}"
-    cells = (handle.title, behaviour, delta, effect, row.state, handle.standing, measured.evidence)
+    delta = Interval(row.loss_delta, row.loss_delta_low, row.loss_delta_high).told("+.3f")
+    effect = Interval(row.effect, row.effect_low, row.effect_high).told(".3f")
+    does = f"{effect} {measured.effect_unit}"
+    cells = (handle.title, behaviour, delta, does, row.state, handle.standing, measured.evidence)
     return f"| {' | '.join(cells)} |"

@@ -67,11 +67,11 @@ def undegraded_effect(experiment: Experiment, lab: Lab) -> float:
         InputError: the intervention has no effect.
     """
     row = Sweep(experiment.model_copy(update={"strengths": (0.0,), "shams": 0}), lab).run().rows[0]
-    if not (row.effect_low > 0 or row.effect_high < 0):
+    effect = Interval(row.effect, row.effect_low, row.effect_high)
+    if not (effect.low > 0 or effect.high < 0):
         raise InputError(
-            f"{experiment.intervention.name} must have an effect to be re-dosed to, got {row.effect:g} ("
-            f"{row.effect_low:g} to {row.effect_high:g}) on the undegraded network; give another intervention or, to "
-            "`regimescope redose`, --effect."
+            f"{experiment.intervention.name} must have an effect to be re-dosed to, got {effect.told('g')} on the "
+            "undegraded network; give another intervention or, to `regimescope redose`, --effect."
         )
     return row.effect
 

@@ -101,8 +101,12 @@ function picture(svg) {
 
 /** The curves where there are several, and every measured row. */
 function tables({ rows, curves }) {
-  const measured = rows.filter(Boolean).map((row) => ({ label: row.label, ...row }));
-  const named = curves ? measured.map((row) => ({ ...row, curve: curves[row.curve].name })) : measured;
+  // what tells a row from the others stands in front
+  const named = rows.filter(Boolean).map(({ curve, label, ...row }) => ({
+    ...(curves && { curve: curves[curve].name }),
+    label,
+    ...row,
+  }));
   const all = [section("What was measured", tableOf(named))];
   if (curves) all.unshift(section("Curves", tableOf(curves)));
   return all;

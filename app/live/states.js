@@ -22,7 +22,7 @@ export function bannerOf(snapshot, gone, answer) {
         name: "failed",
         tone: "failed",
         headline: snapshot.message || "The measurement failed.",
-        detail: `${answer ? `Up to there: ${answer.headline} ` : ""}Resume tries again.`,
+        detail: `${answer ? `Up to there: ${answer.headline} ` : ""}Resume tries again; if that fails too, change the settings.`,
       };
     case "cancelled": {
       if (!answer) {

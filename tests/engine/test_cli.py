@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
@@ -248,6 +249,12 @@ def test_the_handles_of_a_model_are_a_table(run: Run) -> None:
     assert len(rows) == len(Induction().handles(Induction().card()))
 
 
+def test_a_single_item_has_no_bounds_and_the_table_says_so(run: Run) -> None:
+    *_, row = run("handles", "induction", "--seed", "0", "--items", "1").out.strip().splitlines()
+    assert row.count("(no bounds: too few data)") == 2
+    assert "inf" not in row
+
+
 # ---- bad input -------------------------------------------------------------------------------------------------------
 
 
@@ -281,6 +288,15 @@ def test_a_bad_experiment_is_refused(run: Run, spec: Path, tmp_path: Path, chang
     spec.write_text(json.dumps(json.loads(spec.read_text()) | changes))
     assert words in one_sentence(run("sweep", spec, "--out", tmp_path / "result.parquet"))
     assert not (tmp_path / "result.parquet").exists()
+
+
+@pytest.mark.parametrize("given", [None, b"", b"{}", b"\xff\xfe"])
+def test_a_standard_input_without_an_experiment_is_refused(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: bytes | None
+) -> None:
+    stdin = None if given is None else io.TextIOWrapper(io.BytesIO(given))  # none: it was closed
+    monkeypatch.setattr(sys, "stdin", stdin)
+    one_sentence(run("sweep", "-", "--out", tmp_path / "result.parquet"))
 
 
 @pytest.mark.parametrize("text", ["", "not JSON", "[]", "{}", "\x00\x01", "9" * 5000])

@@ -11,7 +11,7 @@ from scipy import stats
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
-from engine.intervals import Interval, Values, crossed, ratio_interval
+from engine.intervals import UNDEFINED, Interval, Values, crossed, ratio_interval
 
 SPREADS = {"items": (1.0, 0.0, 0.2), "draws": (0.0, 1.0, 0.2), "residual": (0.0, 0.0, 1.0), "mixed": (1.0, 0.4, 1.0)}
 """Standard deviations of item, unit and residual effects."""
@@ -120,6 +120,21 @@ def test_what_is_not_finite_has_no_mean_and_no_bounds(bad: float) -> None:
     interval = crossed(values, np.arange(3)).interval(0.05)
     assert math.isnan(interval.mean)
     assert (interval.low, interval.high) == (-math.inf, math.inf)
+
+
+@pytest.mark.parametrize(
+    ("interval", "told"),
+    [
+        (Interval(0.25, 0.1, 0.4), "+0.25 (+0.10 to +0.40)"),
+        (Interval(-0.25, -0.4, -0.1), "-0.25 (-0.40 to -0.10)"),
+        (Interval(0.25, 0.1, math.inf), "+0.25 (at least +0.10)"),
+        (Interval(0.25, -math.inf, 0.4), "+0.25 (at most +0.40)"),
+        (Interval(0.25, -math.inf, math.inf), "+0.25 (no bounds: too few data)"),
+        (UNDEFINED, "unknown"),
+    ],
+)
+def test_an_interval_is_told_without_infinity(interval: Interval, told: str) -> None:
+    assert interval.told("+.2f") == told
 
 
 def test_identical_zeros_have_an_interval_without_width() -> None:
