@@ -55,7 +55,6 @@ def page(chromium: Browser, dashboard: Server) -> Iterator[Page]:
 
 def snapshot() -> dict[str, Any]:
     names = ("loss_delta", "effect", "retention")
-    ends = [(f"{name}{end}", value) for name in names for end, value in (("", 0.5), ("_low", 0.4), ("_high", 0.6))]
     rows = [
         None
         if loss is None
