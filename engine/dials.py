@@ -92,7 +92,7 @@ def dial(
     Text and truth values are no numbers.
     """
     extra: Any = {"scale": scale, "step": step, "unit": unit}
-    field = Field(default=default, strict=True, ge=low, le=high, description=help, json_schema_extra=extra)
+    field: Any = Field(default=default, strict=True, ge=low, le=high, description=help, json_schema_extra=extra)
     field.metadata.append(WHOLE)
     return field
 
