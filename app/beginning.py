@@ -7,7 +7,7 @@ of one. The second is how other pages, and whoever has a spec, open an experimen
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import streamlit as st
 
@@ -64,17 +64,20 @@ def told(story: str, unchanged: bool) -> str:
     return "The experiment that the link brought along." if story == LINKED else presets()[story]["story"]
 
 
-def _linked(panel: Panel) -> Experiment | None:
+class _Linked(NamedTuple):
+    """An experiment that a link brought along, and how it was written there."""
+
+    text: str
+    experiment: Experiment
+
+
+def _linked(panel: Panel) -> _Linked | None:
     """The experiment that this visit's link brought along, on whichever page."""
-    asked = panel.take(EXPERIMENT)
-    if asked is not None and asked != _text(st.session_state.get(EXPERIMENT)):
+    asked, known = panel.take(EXPERIMENT), st.session_state.get(EXPERIMENT)
+    if asked is not None and (known is None or asked != known.text):
         try:
-            st.session_state[EXPERIMENT] = Experiment.from_json(asked)
+            st.session_state[EXPERIMENT] = _Linked(asked, Experiment.from_json(asked))
         except InputError as error:
             panel.notices.append(f"The link's experiment can't be used: {error}")
             st.query_params.pop(EXPERIMENT, None)
     return st.session_state.get(EXPERIMENT)
-
-
-def _text(experiment: Experiment | None) -> str | None:
-    return experiment and experiment.to_json()

@@ -1,0 +1,150 @@
+"""The pages of several curves and the history, as a person uses them."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Download, expect
+from views import View
+
+pytestmark = pytest.mark.browser
+
+Tab = Callable[..., View]
+
+PROBING = r"_stcore/(health|host-config)"
+"""Streamlit looks for its server beside the page's own address first, which a browser's console tells as an error."""
+
+SMALL = "story=unmasked&items=8&shams=0"
+"""On the smallest network, measured in seconds."""
+
+
+def opened(tab: Tab, path: str) -> View:
+    view = tab(tolerates=PROBING)
+    view.page.goto(f"{view.address}/{path}")
+    view.page.wait_for_selector("[data-testid=stMainBlockContainer] h5")
+    return view
+
+
+def measured(view: View) -> View:
+    view.page.get_by_role("button", name="Measure", exact=True).click()
+    view.until("data.key")
+    view.until_status("done")
+    return view
+
+
+def saved(download: Download, folder: Path) -> Path:
+    path = folder / download.suggested_filename
+    download.save_as(path)
+    return path
+
+
+def test_interventions_are_compared_in_a_table_and_charts(tab: Tab, tmp_path: Path) -> None:
+    view = measured(opened(tab, f"compare-interventions?{SMALL}"))
+    lines = view.page.locator("[data-part=ranking] tbody tr")
+    count = lines.count()
+    assert count > 1
+    expect(view.part("verdict-chip")).to_contain_text(f"of {count} clean")
+    traces = "document.querySelector('[data-part=curves]').data.filter((trace) => trace.x.length).length"
+    view.page.wait_for_function(f"() => {traces} > 0")
+    before = view.page.evaluate(traces)
+    lines.first.get_by_role("checkbox").uncheck()
+    view.page.wait_for_function(f"(before) => {traces} < before", arg=before)
+
+    with view.page.expect_download() as downloading:
+        view.export("csv").click()
+    with saved(downloading.value, tmp_path).open() as file:
+        table = list(csv.DictReader(file))
+    assert len({line["intervention"] for line in table}) == count
+
+    other = opened(tab, f"compare-interventions?{SMALL}")  # somebody else, who sees it at once
+    other.until_status("done")
+    assert other.data("key") == view.data("key")
+
+    name = lines.first.get_by_role("link")
+    with view.page.expect_navigation():
+        name.click()
+    view.until_status("done")
+    assert view.page.get_by_test_id("stAlert").count() == 0
+    assert "experiment=" in view.page.url
+
+
+def test_a_cell_of_the_map_opens_in_explore(tab: Tab) -> None:
+    outer = "outer.degrader=pruning&outer.pruning.strengths=0,+0.2"
+    view = measured(opened(tab, f"phase-map?{SMALL}&draws=2&weight-noise.strengths=0.1,+0.3&{outer}"))
+    cells = view.page.locator("[data-part=map] td a")
+    assert cells.count() == 6
+    expect(view.part("verdict-chip")).to_contain_text("of 5 clean")
+    cells.first.focus()
+    view.page.keyboard.press("ArrowRight")
+    view.page.keyboard.press("ArrowDown")
+    focused = view.page.locator(":focus")
+    assert focused.get_attribute("data-cell") == "1 1"
+    state = focused.get_attribute("data-state")
+    assert state
+    expect(view.part("cell")).to_contain_text(state)
+    view.page.get_by_role("radio", name="loss delta").check()
+    expect(cells.nth(4)).to_have_text(re.compile(r"^[+−]?\d"))
+    delta = cells.nth(4).inner_text()
+    cells.nth(4).focus()
+    with view.page.expect_navigation():
+        view.page.keyboard.press("Enter")
+    view.until_status("done")
+    assert view.data("cursor") == "1", "at the cell's strength"
+    assert view.tile("loss_delta").startswith(delta[:4])
+
+
+def test_a_comparison_of_dials_shows_what_it_has_and_can_be_stopped(tab: Tab) -> None:
+    view = opened(tab, f"compare-dials?{SMALL}&draws=2&count=2")
+    view.page.get_by_role("button", name="Measure", exact=True).click()
+    view.until("data.key")
+    view.until("Number(data.n) > 2")  # the first dial's losses and some of the next one's
+    assert view.data("status") == "running"
+    dials = view.page.locator("[data-part=ranking] tbody tr").count()
+    assert dials > 5, "those that wait are in the table already"
+    view.part("cancel").click()
+    view.until_status("cancelled")
+    expect(view.part("detail")).to_contain_text("Resume")
+
+    view.page.reload()  # come back later
+    view.until_status("cancelled")
+    view.part("resume").click()
+    view.until("data.status === 'running'")
+
+
+def test_the_history_is_searched_exported_imported_and_cleared(tab: Tab, tmp_path: Path) -> None:
+    other = tab().open({"items": "9", "shams": "0"})  # what somebody else measures …
+    other.until_status("done")
+    view = opened(tab, "history?search=ablating+checkpoint")
+    records = view.page.locator("[class*=st-key-record-]")
+    expect(records.first).to_contain_text("Ablating heads 0.1, 0.3 (mean) · checkpoint")
+    count = records.count()
+    other.open({"items": "10", "shams": "0"})
+    expect(records).to_have_count(count + 1)  # … is in the list by itself
+
+    records.first.get_by_role("button", name="Export").click()
+    with view.page.expect_download() as downloading:
+        view.page.get_by_role("link", name="JSON").click()
+    document = saved(downloading.value, tmp_path)
+    view.page.keyboard.press("Escape")
+    view.page.get_by_text("Import a result").click()
+    view.page.locator("input[type=file]").set_input_files(document)
+    expect(records).to_have_count(count + 2)
+    expect(records.filter(has_text="imported")).to_have_count(1)
+    forged = tmp_path / "forged.json"
+    forged.write_text(document.read_text().replace('"regimescope": 1', '"regimescope": 7'))
+    view.page.locator("input[type=file]").set_input_files(forged)
+    expect(view.page.get_by_test_id("stAlert").filter(has_text="export it again")).to_be_visible()
+
+    for number in range(2):
+        records.nth(number).locator("[data-testid=stCheckbox] label").click()
+        view.until_drawn_by_streamlit()
+    expect(view.page.get_by_text("Two sweeps")).to_be_visible()
+    expect(view.page.locator(".st-key-two-curves .main-svg").first).to_be_visible()
+
+    records.first.get_by_role("button", name="Delete", exact=True).click()
+    view.page.get_by_role("button", name="Delete it").click()
+    expect(records).to_have_count(count + 1)
