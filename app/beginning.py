@@ -39,8 +39,9 @@ def choose_beginning(panel: Panel) -> tuple[str, Mapping[str, Any]]:
         help="An experiment to begin with; everything below can be changed.",
     )
     if story == LINKED and linked:
-        st.query_params[EXPERIMENT] = linked.to_json()
-        form = _as_asked(linked)
+        if st.query_params.get(EXPERIMENT) != linked.text:  # to write an address takes away what is after its "#"
+            st.query_params[EXPERIMENT] = linked.text
+        form = _as_asked(linked.experiment)
     else:
         st.query_params.pop(EXPERIMENT, None)
         form = known[story]["experiment"]
