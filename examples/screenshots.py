@@ -1,38 +1,70 @@
-"""Draws the pictures of the README: `python -m examples.screenshots` photographs the default experiment."""
+"""Draws the pictures of the README: `python -m examples.screenshots` photographs the pages."""
 
 from __future__ import annotations
 
 import io
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from PIL import Image
+from playwright.sync_api import Page
 
 from benchmarks.browser import RETURNING, browser, server
 
 FOLDER = Path(__file__).parents[1] / "assets"
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 COLOURS = 128
-WIDTHS = {"": 1440, "-narrow": 420}
+PATIENCE = 300_000
+"""Milliseconds: a comparison of all dials samples networks, too."""
+
+Scheme = Literal["light", "dark"]
+
+
+class Picture(NamedTuple):
+    """One file: which address, in which colours, and how wide."""
+
+    name: str
+    address: str
+    scheme: Scheme = "light"
+    width: int = 1440
+
+
+PICTURES = (
+    Picture("explore-light", "/"),
+    Picture("explore-dark", "/", "dark"),
+    Picture("explore-light-narrow", "/", "light", 420),
+    Picture("explore-dark-narrow", "/", "dark", 420),
+    Picture("compare-interventions", "/compare-interventions"),
+    Picture("phase-map", "/phase-map?shams=0"),
+    Picture("compare-dials", "/compare-dials?story=unmasked&items=128&shams=0&count=4"),
+    Picture("history", "/history"),
+)
 
 
 def main() -> None:
-    """Writes `explore-light.png`, `explore-dark.png` and their narrow versions."""
+    """Writes them all, in this order: the history shows what the others have measured."""
     with tempfile.TemporaryDirectory() as cache, server(Path(cache)) as running, browser() as chromium:
-        for scheme in SCHEMES:
-            for suffix, width in WIDTHS.items():
-                page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-                page.add_init_script(RETURNING)
-                page.goto(running.address)
-                page.wait_for_selector(".rs-explore[data-status=done]", timeout=120_000)
-                page.wait_for_timeout(1000)  # the charts' last transition
-                picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-                # a page of few colours: a palette takes a third of the bytes
-                picture.quantize(COLOURS, dither=Image.Dither.NONE).save(
-                    FOLDER / f"explore-{scheme}{suffix}.png", optimize=True
-                )
-                page.close()
+        for picture in PICTURES:
+            viewport = {"width": picture.width, "height": 900}
+            page = chromium.new_page(viewport=viewport, color_scheme=picture.scheme)  # type: ignore[arg-type]
+            page.add_init_script(RETURNING)
+            page.goto(running.address + picture.address)
+            _measure(page)
+            page.wait_for_timeout(1000)  # the charts' last transition
+            photograph = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+            # a page of few colours: a palette takes a third of the bytes
+            photograph.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / f"{picture.name}.png", optimize=True)
+            page.close()
+
+
+def _measure(page: Page) -> None:
+    """Until all that the page shows is measured, which on some pages somebody has to ask for."""
+    button = page.get_by_role("button", name="Measure", exact=True)
+    page.wait_for_selector(".rs-explore[data-key]:not([data-key='']), .st-key-search, [class*='st-key-measure']")
+    if button.count():
+        button.click()
+    if not page.locator(".st-key-search").count():
+        page.wait_for_selector(".rs-explore[data-status=done]", timeout=PATIENCE)
 
 
 if __name__ == "__main__":
