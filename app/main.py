@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.views import compare_dials, compare_interventions, does_it_work, explore, history, phase_map
+from app.views import compare_dials, compare_interventions, does_it_work, explore, history, method, phase_map
 
 # Streamlit keeps room for a logo above the sidebar; the name stands there instead.
 SIDEBAR_STYLE = """<style>
@@ -25,5 +25,6 @@ PAGES = [
     st.Page(phase_map.page, title="Phase map", url_path="phase-map"),
     st.Page(does_it_work.page, title="Does it work?", url_path="does-it-work"),
     st.Page(history.page, title="History", url_path="history"),
+    st.Page(method.page, title="Method", url_path="method"),
 ]
 st.navigation(PAGES, position="top").run()

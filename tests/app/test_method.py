@@ -1,0 +1,49 @@
+"""The page on the method names what there is, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from typing import get_args
+
+from opening import drawn
+from streamlit.testing.v1 import AppTest
+
+from app.views import method
+from engine import discovery
+from engine.chains import LARGEST_R_HAT, LOWEST_ACCEPTANCE
+from engine.discovery import Kind
+from engine.regime import VerdictName
+from engine.strength import State
+
+
+def page() -> None:
+    from app.views import method
+
+    method.page()
+
+
+def test_every_variant_is_there_with_what_it_says_of_itself() -> None:
+    at = drawn(AppTest.from_function(page, default_timeout=30).run())
+    text = "\n".join(each.value for each in at.markdown)
+    for kind in get_args(Kind):
+        for name, variant in discovery.find(kind).items():
+            assert f"**{name}**: {variant.summary}" in text
+
+
+def test_every_state_and_verdict_is_explained_once() -> None:
+    rows = re.findall(r"^\| ([a-z ]+) \|", method.TEXT.read_text(), flags=re.MULTILINE)
+    for name in (*get_args(State), *get_args(VerdictName)):
+        assert name == "pending" or name in rows, name
+
+
+def test_the_thresholds_are_those_of_the_code() -> None:
+    text = method.TEXT.read_text()
+    assert f"at least {LOWEST_ACCEPTANCE}" in text
+    assert f"at most {LARGEST_R_HAT}" in text
+
+
+def test_links_of_the_contents_lead_to_headings() -> None:
+    at = drawn(AppTest.from_function(page, default_timeout=30).run())
+    contents = at.markdown[0].value
+    anchors = {each.proto.anchor for each in at.header}
+    assert set(re.findall(r"\(#([a-z-]+)\)", contents)) == anchors
