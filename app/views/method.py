@@ -20,22 +20,28 @@ KINDS: Final[dict[Kind, str]] = {
     "behaviours": "Behaviours",
     "models": "Models",
 }
+READABLE: Final = 800
+"""Width of a column of text in pixels: some hundred characters."""
 
 
 def page() -> None:
-    """Draws the page."""
+    """Draws the page. Every section, term of the glossary and variant has an anchor: `/method#margin`."""
     st.title("Method")
     text = TEXT.read_text(encoding="utf-8")
-    sections = [*re.findall(r"^## (.+)$", text, flags=re.MULTILINE), *KINDS.values()]
-    st.markdown(" · ".join(f"[{section}](#{_anchor(section)})" for section in sections))
-    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
-        title, _, body = section.partition("\n")
-        st.header(title, anchor=_anchor(title))
-        st.markdown(body)
-    for kind, title in KINDS.items():
-        st.header(title, anchor=_anchor(title))
-        for name, variant in discovery.find(kind).items():
-            st.markdown(f"**{name}**: {variant.summary}  \n{_described(variant)}")
+    titles = [*re.findall(r"^## (.+)$", text, flags=re.MULTILINE), *KINDS.values()]
+    with st.container(width=READABLE):
+        st.markdown(" · ".join(f"[{title}](#{_anchor(title)})" for title in titles))
+        for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+            title, _, body = section.partition("\n")
+            st.header(title, anchor=_anchor(title))
+            # small headings in it get their anchors from Streamlit
+            st.markdown(body)
+        for kind, title in KINDS.items():
+            st.header(title, anchor=_anchor(title))
+            variants = discovery.find(kind).items()
+            st.markdown(
+                "\n\n".join(f"### {name}\n{variant.summary}\n\n{_described(variant)}" for name, variant in variants)
+            )
 
 
 def _anchor(title: str) -> str:
@@ -43,7 +49,12 @@ def _anchor(title: str) -> str:
 
 
 def _described(variant: type[Variant]) -> str:
-    """What the declaration says of itself, as text that Markdown leaves alone."""
-    text = inspect.cleandoc(variant.__doc__ or "").replace("\n\n", "\n")
-    plain = re.sub(r"([\\`*_{}\[\]<>#$~|:])", r"\\\1", " ".join(text.split()))
-    return f":small[{plain}]"
+    """What the declaration says of itself, as text that Markdown leaves alone but for `code`."""
+    text = inspect.cleandoc(variant.__doc__ or "")
+    prose, *rest = re.split(r"(`[^`]+`)", text)
+    parts = [_plain(prose), *(part if part.startswith("`") else _plain(part) for part in rest)]
+    return "".join(parts)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]<>#$~|:])", r"\\\1", text)
