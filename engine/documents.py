@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ MOST_LINES: Final = 2_000
 Status = Literal["running", "done", "cancelled", "failed"]
 Form = Literal["csv", "parquet", "json"]
 
+_VERSION = re.compile(r"[\w.+-]{1,40}")
 _ROWS = TypeAdapter(tuple[Row, ...])
 _CONFIRMATION = TypeAdapter(Confirmation | None)
 _BAND = TypeAdapter(tuple[tuple[float, float], ...])
@@ -148,6 +150,10 @@ class Document:
         }
         return json.dumps(_encoded(form), allow_nan=False)
 
+    def says(self, other: Document) -> bool:
+        """Whether it has the same numbers as another one."""
+        return repr((self.analysis, self.lines)) == repr((other.analysis, other.lines))  # NaN equals NaN here
+
     def table(self) -> pd.DataFrame:
         """The result as a table: of a sweep `engine.report.table`, else one row for each line."""
         return report.table(self.analysis) if self.analysis is not None else pd.DataFrame(list(self.lines))
@@ -181,6 +187,8 @@ class Document:
         done, total = int(progress["done"]), int(progress["total"])
         where, made = str(measured["on"]), str(measured["version"])
         at = datetime.fromisoformat(measured["at"]).isoformat()
+        if not _VERSION.fullmatch(made):
+            raise ValueError("version")
         if isinstance(question, Experiment):
             if status == "done" and not result["rows"]:
                 raise ValueError("rows")  # it would read as one that is not begun

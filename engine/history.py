@@ -57,11 +57,12 @@ class History:
     def keep(self, document: Document) -> None:
         """Writes down what is known of a question; what can't be written is only told in the log.
 
-        A finished answer is not replaced by a less finished one: it is still in the store.
+        A finished answer is not replaced by a less finished one, which is on its way to it, nor by itself: it keeps the
+        time at which it was measured.
         """
         name = document.question.key
         before = self.find(document.question)
-        if before is not None and before.status == "done":
+        if before is not None and before.status == "done" and (document.status != "done" or before.says(document)):
             return
         try:
             self._write(name, document)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import jobs
 from app.jobs import Job, JobManager
+from app.markdown import plain
 from app.permalink import address_of
 from app.views.two_curves import compare
 from engine.dials import InputError
@@ -124,14 +125,14 @@ def _line(record: Record, manager: JobManager) -> Record | None:
     document = record.document
     kind = TITLES[document.question.kind]
     with st.container(border=True, key=f"record-{record.name}"):
-        title = f"{_badge(document)} **{_title(document.question)}**"
+        title = f"{_badge(document)} **{plain(_title(document.question))}**"
         if document.analysis is not None:
             chosen = st.checkbox(title, key=f"choose-{record.name}", help="Choose two sweeps to compare them.")
         else:
             chosen = False
             st.markdown(title)
         if document.status == "done":
-            st.caption(document.said.headline)
+            st.caption(plain(document.said.headline))
         origin = "imported" if record.imported else document.where
         at = document.at.replace("T", " ").removesuffix("+00:00")
         st.caption(f"{kind} · {at} UTC · {document.done:,} points · {origin} · version {document.version}")

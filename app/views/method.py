@@ -9,6 +9,7 @@ from typing import Final
 
 import streamlit as st
 
+from app.markdown import plain
 from engine import discovery
 from engine.dials import Variant
 from engine.discovery import Kind
@@ -52,9 +53,5 @@ def _described(variant: type[Variant]) -> str:
     """What the declaration says of itself, as text that Markdown leaves alone but for `code`."""
     text = inspect.cleandoc(variant.__doc__ or "")
     prose, *rest = re.split(r"(`[^`]+`)", text)
-    parts = [_plain(prose), *(part if part.startswith("`") else _plain(part) for part in rest)]
+    parts = [plain(prose), *(part if part.startswith("`") else plain(part) for part in rest)]
     return "".join(parts)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]<>#$~|:])", r"\\\1", text)

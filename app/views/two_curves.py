@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from plotly.subplots import make_subplots
 
+from app.markdown import plain
 from engine.documents import Document
 from engine.spec import Experiment
 
@@ -27,7 +28,7 @@ def compare(first: Document, second: Document) -> None:
     st.markdown("##### Two sweeps")
     names = ("first", "second")
     for name, document in zip(names, (first, second), strict=True):
-        st.markdown(f"**{name}** ({document.at[:16].replace('T', ' ')} UTC): {document.said.headline}")
+        st.markdown(f"**{name}** ({document.at[:16].replace('T', ' ')} UTC): {plain(document.said.headline)}")
     st.plotly_chart(_figure((first, second)), key="two-curves", config={"displayModeBar": False})
     differing = _differences(first.question, second.question)
     if differing:

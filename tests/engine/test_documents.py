@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ def changed(document: Document, *path: Any, to: Any) -> str:
         (("result", "band"), [1]),
         (("measured",), None),
         (("measured", "at"), "yesterday"),
+        (("measured", "version"), "![](http://elsewhere)"),
         (("progress", "done"), "all"),
     ],
 )
@@ -109,6 +111,20 @@ def test_a_finished_answer_is_not_replaced_by_a_beginning(document: Document, ex
     found = history.find(document.question)
     assert found is not None
     assert found.status == "done"
+
+
+def test_an_answer_keeps_its_time_until_its_numbers_change(document: Document, tmp_path: Path) -> None:
+    history = History(tmp_path)
+    first = replace(document, at="2026-01-01T00:00:00+00:00")
+    history.keep(first)
+    history.keep(document)
+    assert repr(history.find(document.question)) == repr(first)
+    assert document.analysis is not None
+    other = replace(document, analysis=replace(document.analysis, margin=0.5))
+    history.keep(other)
+    found = history.find(document.question)
+    assert found is not None
+    assert found.at == other.at
 
 
 def test_what_is_imported_stands_beside_what_was_measured(document: Document, tmp_path: Path) -> None:
