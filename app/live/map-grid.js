@@ -1,104 +1,144 @@
 // The cells of a map: a table whose cells are links to Explore, moved through with the arrow keys.
 
 import { make } from "./elements.js";
-import { openIn } from "./links.js";
+import { addressOf, rowAt, whereIs } from "./map-cell.js";
+import { painted } from "./map-quantities.js";
 
-const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
-const ROOMY = 14; // so many columns have room for numbers
+const MOVES = {
+  ArrowLeft: ([line, place]) => [line, place - 1],
+  ArrowRight: ([line, place]) => [line, place + 1],
+  ArrowUp: ([line, place]) => [line - 1, place],
+  ArrowDown: ([line, place]) => [line + 1, place],
+  Home: ([line]) => [line, 0],
+  End: ([line], width) => [line, width - 1],
+};
+const ROOMY = 20; // so many columns have room for labels and numbers …
+const SHORT = 6; // … of so many letters
 
 /**
  * @param {HTMLTableElement} table
- * @param {{onLook: (row: object) => void, signal: AbortSignal}} options onLook: the cell that is looked at
+ * @param {object} options
+ * @param {(cell: {line: number, place: number}|null) => void} options.onLook the cell that is looked at
+ * @param {AbortSignal} options.signal ends the listeners
  */
 export function createGrid(table, { onLook, signal }) {
-  let snapshot = null;
   let built = ""; // the axes for which the table stands
-  let cells = []; // of every line its links
+  let cells = []; // of every line its links; at place 0 all have the same
   let at = [0, 0]; // the cell that Tab leads to
+  let touched = null; // the cell that a finger has chosen
 
-  function build({ axes, curves }) {
-    table.caption.textContent = `Down: ${axes.outer.title}. Across: ${axes.inner.title}.`;
+  function build({ axes: { outer, inner }, curves }) {
+    const caption = make("span", "", `Down: ${outer.title}. Across: ${inner.title}.`);
+    table.createCaption().replaceChildren(caption);
     const head = make("tr", "");
-    const corner = make("td", "", `${axes.outer.name} ↓ ${axes.inner.name} →`);
-    head.append(corner, ...axes.inner.ticks.map((tick) => header(tick, "col")));
-    const lines = curves.map((curve, line) => {
-      const row = make("tr", "");
-      const links = axes.inner.ticks.map((_, place) => link(line, place));
-      row.append(header(curve.name, "row"), ...links.map((each) => around(each)));
-      return { row, links };
-    });
-    cells = lines.map(({ links }) => links);
+    head.append(make("td", "", `${outer.name} ↓ ${inner.name} →`), ...inner.ticks.map((tick) => header(tick, "col")));
+    // nothing is degraded at strength 0 of the inner dial: one network, and one cell for all lines
+    const undegraded = link(0, 0);
+    cells = curves.map((_, line) => inner.ticks.map((_, place) => (place ? link(line, place) : undegraded)));
     const [top, body] = [make("thead", ""), make("tbody", "")];
     top.append(head);
-    body.append(...lines.map(({ row }) => row));
+    for (const [line, { name }] of curves.entries()) {
+      const row = make("tr", "");
+      const own = line ? cells[line].slice(1) : cells[line];
+      row.append(header(name, "row"), ...own.map((each) => around(each, each === undegraded ? curves.length : 1)));
+      body.append(row);
+    }
     table.replaceChildren(table.caption, top, body);
-    table.classList.toggle("rs-tight", axes.inner.ticks.length > ROOMY);
+    table.classList.toggle("rs-tight", inner.ticks.length > ROOMY || inner.ticks.some((tick) => tick.length > SHORT));
+    table.style.setProperty("--rs-columns", String(inner.ticks.length));
+    undegraded.tabIndex = 0;
     at = [0, 0];
+    touched = null;
+    onLook(null);
   }
 
-  function link(line, place) {
-    const made = make("a", "");
-    Object.assign(made, { target: "_top", tabIndex: line || place ? -1 : 0 });
-    made.dataset.cell = `${line} ${place}`;
-    return made;
-  }
-
-  function of(element) {
-    const [line, place] = element.dataset.cell.split(" ").map(Number);
-    return { line, place, row: rowAt(line, place) };
-  }
-
-  function rowAt(line, place) {
-    return snapshot.rows[line * snapshot.axes.inner.ticks.length + place] ?? { curve: line, place };
+  function placeOf(event) {
+    const cell = event.target.closest?.("[data-cell]");
+    if (!cell) return null;
+    const [line, place] = cell.dataset.cell.split(" ").map(Number);
+    return { cell, line, place };
   }
 
   function looked(event) {
-    const cell = event.target.closest?.("[data-cell]");
-    if (cell) onLook(of(cell).row);
+    const found = placeOf(event);
+    if (found) onLook({ line: found.line, place: found.place });
+  }
+
+  function focused(event) {
+    looked(event);
+    const { cell, line, place } = placeOf(event) ?? {};
+    if (!cell || cell === cells[at[0]][at[1]]) return; // in the cell of all lines the line stays the one it was
+    cells[at[0]][at[1]].tabIndex = -1;
+    cell.tabIndex = 0;
+    at = [line, place];
   }
 
   function move(event) {
-    const step = STEPS[event.key];
-    const cell = event.target.closest?.("[data-cell]");
-    if (!step || !cell) return;
+    if (!MOVES[event.key] || !placeOf(event) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    const { line, place } = of(cell);
-    const next = cells[line + step[0]]?.[place + step[1]];
+    const [line, place] = MOVES[event.key](at, cells[0].length);
+    const next = cells[line]?.[place];
     if (!next) return;
     cells[at[0]][at[1]].tabIndex = -1;
-    at = [line + step[0], place + step[1]];
     next.tabIndex = 0;
+    at = [line, place];
     next.focus();
   }
 
+  /** A finger cannot point at a cell without touching it: the first touch tells, the second opens. */
+  function clicked(event) {
+    const found = event.pointerType === "touch" && placeOf(event);
+    if (!found || found.cell === touched) return;
+    event.preventDefault();
+    touched = found.cell;
+  }
+
   table.addEventListener("pointerover", looked, { signal });
-  table.addEventListener("focusin", looked, { signal });
+  table.addEventListener("focusin", focused, { signal });
   table.addEventListener("keydown", move, { signal });
+  table.addEventListener("click", clicked, { signal });
 
   return {
-    /** Show a snapshot's cells by a quantity (map-quantities.js). */
-    show(shown, quantity) {
-      snapshot = shown;
-      const axes = JSON.stringify([shown.axes, shown.key]);
-      if (axes !== built) build(shown);
+    /**
+     * Show a snapshot's cells by a quantity (map-quantities.js).
+     * @param {object} snapshot whose curves and axes are known
+     */
+    show(snapshot, quantity) {
+      const axes = JSON.stringify([snapshot.key, snapshot.axes, snapshot.curves.map(({ name }) => name)]);
+      if (axes !== built) build(snapshot);
       built = axes;
-      const { axes: { outer, inner }, curves } = shown;
       for (const [line, links] of cells.entries()) {
         for (const [place, each] of links.entries()) {
-          const row = rowAt(line, place);
-          const measured = row.state != null;
-          const { colour, tone = "", share, text } = measured ? quantity.cell(row, shown) : { text: "" };
-          each.textContent = text;
-          each.dataset.tone = tone;
-          each.dataset.state = row.state ?? "";
-          each.style.setProperty("--rs-cell", measured ? `color-mix(in srgb, var(${colour}) ${share}%, var(--rs-surface))` : "");
-          each.href = openIn(curves[line].experiment, inner.strengths[place]);
-          const where = `${outer.name} ${curves[line].name}, ${inner.name} ${inner.ticks[place]}`;
-          each.setAttribute("aria-label", `${where}: ${measured ? `${row.state}${text && text !== row.state ? `, ${quantity.title} ${text}` : ""}` : "not measured yet"}`);
+          if (line === 0 || place > 0) fill(each, snapshot, line, place, quantity);
         }
       }
     },
+    /** Nothing is known: an empty table. */
+    clear() {
+      if (built) table.replaceChildren();
+      built = "";
+      cells = [];
+    },
   };
+}
+
+function fill(link, snapshot, line, place, quantity) {
+  const row = rowAt(snapshot, line, place);
+  const { text, ...paint } = row ? quantity.cell(row, snapshot) : { text: "" };
+  if (row) painted(link, paint);
+  else link.style.removeProperty("--rs-cell");
+  link.textContent = text;
+  link.dataset.state = row?.state ?? "";
+  link.href = addressOf(snapshot, line, place);
+  const said = !row ? "not measured yet" : quantity.numeric ? `${row.state}, ${quantity.title} ${text}` : row.state;
+  link.setAttribute("aria-label", `${whereIs(snapshot, line, place)}: ${said}`);
+}
+
+function link(line, place) {
+  const made = make("a", "");
+  Object.assign(made, { target: "_top", tabIndex: -1 });
+  made.dataset.cell = `${line} ${place}`;
+  return made;
 }
 
 function header(text, scope) {
@@ -107,8 +147,9 @@ function header(text, scope) {
   return cell;
 }
 
-function around(element) {
+function around(element, lines) {
   const cell = make("td", "");
+  cell.rowSpan = lines;
   cell.append(element);
   return cell;
 }

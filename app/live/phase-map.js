@@ -2,22 +2,23 @@
 
 import { showChip } from "./chip.js";
 import { createFoot } from "./foot.js";
-import { interval, number, percent, signed } from "./format.js";
-import { createGrid } from "./map-grid.js";
 import { answer } from "./map-answer.js";
-import { mapPicture } from "./map-picture.js";
-import { createFollower, mounted } from "./mount.js";
+import { createCellReadout } from "./map-cell.js";
+import { createGrid } from "./map-grid.js";
+import { elementPicture } from "./map-picture.js";
 import { QUANTITIES, createChoice } from "./map-quantities.js";
+import { createFollower, mounted } from "./mount.js";
 import { banner, write } from "./several.js";
 
 export default mounted((root, plotly) => {
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
   const ending = new AbortController(); // ends every listener
   const { signal } = ending;
+  let looked = null; // the cell whose numbers are told
   const follower = createFollower(root, { render });
+  const readout = createCellReadout(part);
   const grid = createGrid(part("map"), { onLook: look, signal });
   const choice = createChoice(part("quantities"), { onChoice: render, signal });
-  const figures = () => [mapPicture(part("map"))];
   const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures, plotly, signal });
 
   function render() {
@@ -28,25 +29,23 @@ export default mounted((root, plotly) => {
     write(part("headline"), said.headline);
     write(part("detail"), said.detail);
     foot.show(shown, connection, data);
-    if (!shown?.curves.length) return;
+    const known = Boolean(shown?.curves.length);
+    part("empty").hidden = known;
+    if (!known) return grid.clear();
     const quantity = QUANTITIES[choice.chosen()];
     grid.show(shown, quantity);
     part("legend").replaceChildren(...quantity.legend(shown));
+    readout.show(shown, looked);
   }
 
-  /** Everything about one cell, in a place of its own. */
-  function look(row) {
-    const { outer, inner } = follower.shown.axes;
-    if (!row) return;
-    const curve = follower.shown.curves[row.curve];
-    const where = `${outer.name} ${curve.name}, ${inner.name} ${inner.ticks[row.place]}`;
-    write(
-      part("cell"),
-      row.state == null
-        ? `${where}: not measured yet.`
-        : `${where}: ${row.state}. Degraded loss ${number(row.degraded_loss)}, loss delta ${signed(row.loss_delta)} ` +
-            `(${interval(row.loss_delta_low, row.loss_delta_high, signed)}), ${percent(row.retention)} of the effect. ${row.reason}`,
-    );
+  function look(cell) {
+    looked = cell;
+    readout.show(follower.shown, looked);
+  }
+
+  function figures() {
+    const legend = elementPicture(part("legend"), "span:not(.rs-strip), i");
+    return [legend, elementPicture(part("map"), "caption span, th, thead td, a", part("box"))];
   }
 
   return {

@@ -36,22 +36,45 @@ def page() -> None:
 def _question(experiment: Experiment) -> PhaseMap:
     asked = {name: st.query_params.get_all(name) for name in st.query_params if name.partition(".")[0] == OUTER}
     panel = Panel(asked)
-    composed, part = _composed(panel, experiment)
+    left, right = st.columns(2)
+    with left:
+        composed, part = _composed(panel, experiment)
     assert isinstance(composed.degrader, Compose), "two dials are composed"
     outer = composed.degrader.parts[part].degrader
-    strengths = panel.numbers(
-        "Strengths of the outer dial",
-        f"{OUTER}.{outer.name}.strengths",
-        (0.0, *_spread(outer, composed.card, USUAL)),
-        "such as 0, 0.1, 0.2",
-        "0 is the inner dial alone.",
-    )
+    with right:
+        strengths = panel.numbers(
+            "Strengths of the outer dial",
+            f"{OUTER}.{outer.name}.strengths",
+            (0.0, *_spread(outer, composed.card, USUAL)),
+            "such as 0, 0.1, 0.2",
+            "0 is the inner dial alone.",
+        )
     panel.finish()
     if panel.notices:
         st.warning("  \n".join(panel.notices))
     card = composed.card
     canonical = sorted({outer.canonical(strength, card) for strength in strengths or ()})
-    return PhaseMap.read({"experiment": composed, "part": part, "strengths": canonical})
+    question = PhaseMap.read({"experiment": composed, "part": part, "strengths": canonical})
+    right.caption(_extent(question))
+    return question
+
+
+def _extent(question: PhaseMap) -> str:
+    """How much is measured, as far as is known before."""
+    asked, degrader = question.experiment, question.experiment.degrader
+    assert isinstance(degrader, Compose), "two dials are composed"
+    alone = any(part.degrader.random for number, part in enumerate(degrader.parts) if number != question.part)
+    degraded = len(asked.sweep_strengths) - 1
+    # every sweep begins with the undegraded network; without the outer dial there may be no chance
+    points = sum(1 + degraded * (asked.draws if strength or alone else 1) for strength in question.strengths)
+    count = len(question.strengths)
+    more = [
+        *(["more draws where they are needed"] if asked.doublings else []),
+        *([f"the shams ({asked.shams})"] if asked.shams else []),
+    ]
+    beside = f", besides {' and '.join(more)}" if more else ""
+    sweeps = f"{count} sweeps" if count > 1 else "1 sweep"
+    return f"{sweeps} of {degraded + 1} strengths each: {points:,} points{beside}."
 
 
 def _composed(panel: Panel, experiment: Experiment) -> tuple[Experiment, int]:
