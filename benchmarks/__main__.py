@@ -15,7 +15,7 @@ def main(arguments: list[str]) -> None:
         raise SystemExit(f"benchmarks: the part must be dashboard or engine, got {asked[0]}; leave it out for both.")
     print(f"{machine()}\n")
     if asked != ["engine"]:
-        dashboard.main()
+        dashboard.main(further)
         print()
     if asked != ["dashboard"]:
         engine.main(further)

@@ -12,13 +12,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Final
 
 from benchmarks.machine import machine
 from benchmarks.memory import EFFORTS
 from benchmarks.shapes import Effort
-from benchmarks.tables import Table, from_json, markdown, to_json
+from benchmarks.tables import PAGE, Table, from_json, markdown, to_json, write
 from benchmarks.timing import one_core
 from engine.lab import keep_freed_memory
 
@@ -32,8 +31,6 @@ PARTS: Final = (
     "growth:growth",
     "on_gpu:gpu",
 )
-PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
-MARKS: Final = "<!-- engine: written by `make bench ARGS='engine --write'` -->", "<!-- engine: end -->"
 
 
 def main(arguments: list[str]) -> None:
@@ -54,7 +51,7 @@ def main(arguments: list[str]) -> None:
         tables += new
         print(markdown(new), end="\n\n", flush=True)
     if asked.write:
-        write(PAGE, f"{markdown(tables)}\n\nMeasured on: {machine()}; one thread, processor time.")
+        write(PAGE, "engine", f"{markdown(tables)}\n\nMeasured on: {machine()}; one thread, processor time.")
 
 
 def run(part: str, effort: Effort) -> list[Table]:
@@ -62,12 +59,6 @@ def run(part: str, effort: Effort) -> list[Table]:
     module, name = part.split(":")
     measure: Callable[[Effort], list[Table]] = getattr(importlib.import_module(f"benchmarks.{module}"), name)
     return measure(effort)
-
-
-def write(page: Path, text: str) -> None:
-    """Puts the text between the marks of a page."""
-    before, rest = page.read_text().split(MARKS[0])
-    page.write_text(f"{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{rest.split(MARKS[1])[1]}")
 
 
 def _in_child(part: str, effort: str) -> Iterator[Table]:

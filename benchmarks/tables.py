@@ -1,13 +1,15 @@
-"""Tables: what the parts of the engine's benchmark hand on to be printed, as JSON on the way."""
+"""Tables: what the parts of a benchmark hand on to be printed, the engine's as JSON on the way; and where they go."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final
 
 MET: Final = {True: "yes", False: "**no**"}
+PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,18 @@ def markdown(tables: Iterable[Table]) -> str:
         lines = [names, ("---",) * len(names), *rows[title]]
         parts.append("\n".join([f"### {title}", "", *(f"| {' | '.join(line)} |" for line in lines)]))
     return "\n\n".join(parts)
+
+
+def marks(part: str) -> tuple[str, str]:
+    """Between what on a page the tables of "dashboard" or "engine" stand."""
+    return f"<!-- {part}: written by `make bench ARGS='{part} --write'` -->", f"<!-- {part}: end -->"
+
+
+def write(page: Path, part: str, text: str) -> None:
+    """Puts the text between the marks of a part on a page."""
+    begin, end = marks(part)
+    before, rest = page.read_text().split(begin)
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{rest.split(end)[1]}")
 
 
 def against(target: float, reached: float, *, most: bool = False) -> tuple[str, str]:

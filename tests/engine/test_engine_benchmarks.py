@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import engine, memory, shapes
-from benchmarks.tables import Table, from_json, markdown, to_json
+from benchmarks.tables import PAGE, Table, from_json, markdown, marks, to_json, write
 
 TABLE = Table("Speed", ("what", "times"), (("this", "2"),))
 
@@ -42,11 +42,12 @@ def test_tables_of_one_title_become_one() -> None:
     ]
 
 
-def test_the_page_keeps_what_stands_around_the_marks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", ["dashboard", "engine"])
+def test_the_page_keeps_what_stands_around_the_marks(part: str, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    begin, end = engine.MARKS
+    begin, end = marks(part)
     page.write_text(f"before\n\n{begin}\nold\n{end}\n\nafter\n")
-    engine.write(page, "new")
-    engine.write(page, "newer")
+    write(page, part, "new")
+    write(page, part, "newer")
     assert page.read_text() == f"before\n\n{begin}\n\nnewer\n\n{end}\n\nafter\n"
-    assert engine.PAGE.read_text().count(begin) == engine.PAGE.read_text().count(end) == 1
+    assert PAGE.read_text().count(begin) == PAGE.read_text().count(end) == 1
