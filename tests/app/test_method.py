@@ -10,8 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from app.views import method
 from engine import discovery
-from engine.chains import LARGEST_R_HAT, LOWEST_ACCEPTANCE
+from engine.chains import LARGEST_DRIFT, LARGEST_GAP, LARGEST_HEAT, LARGEST_R_HAT, LOWEST_ACCEPTANCE
 from engine.discovery import Kind
+from engine.loss_curve import TOLERANCE
 from engine.regime import VerdictName
 from engine.strength import State
 
@@ -38,8 +39,13 @@ def test_every_state_and_verdict_is_explained_once() -> None:
 
 def test_the_thresholds_are_those_of_the_code() -> None:
     text = " ".join(method.TEXT.read_text().split())
-    assert f"at least {LOWEST_ACCEPTANCE}" in text
-    assert f"at most {LARGEST_R_HAT}" in text
+    assert f"a Metropolis test (at least {LOWEST_ACCEPTANCE})" in text
+    assert LARGEST_HEAT == 1
+    assert "adds (at most the temperature itself)" in text
+    assert f"ends at the same loss (within {LARGEST_GAP:.0%}".replace("%", " %") in text
+    assert f"still moves (by {LARGEST_DRIFT:.0%} at most".replace("%", " %") in text
+    assert f"between chains (at most {LARGEST_R_HAT};" in text
+    assert f"within {TOLERANCE} nats" in text
 
 
 def test_links_of_the_contents_lead_to_headings() -> None:
@@ -47,3 +53,24 @@ def test_links_of_the_contents_lead_to_headings() -> None:
     contents = at.markdown[0].value
     anchors = {each.proto.anchor for each in at.header}
     assert set(re.findall(r"\(#([a-z-]+)\)", contents)) == anchors
+
+
+def test_no_two_headings_have_one_anchor() -> None:
+    at = drawn(AppTest.from_function(page, default_timeout=30).run())
+    anchors = [each.proto.anchor for each in at.header]
+    anchors += [
+        title.replace(" ", "-")
+        for each in at.markdown
+        for title in re.findall(r"^### (.+)$", each.value, flags=re.MULTILINE)
+    ]
+    assert len(set(anchors)) == len(anchors)
+
+
+def test_what_a_variant_says_of_itself_is_shown_letter_for_letter() -> None:
+    class Tricky:
+        """a*b*c with `x_1` and [y](z), $5: <b>."""
+
+    escaped = method._described(Tricky)  # pyright: ignore[reportArgumentType]
+    assert "`x_1`" in escaped
+    assert re.sub(r"\\(.)", r"\1", escaped) == Tricky.__doc__
+    assert not re.search(r"(?<!\\)[*<$\[]", escaped)

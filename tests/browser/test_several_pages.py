@@ -9,14 +9,11 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Download, expect
-from views import View
+from views import PROBING, View
 
 pytestmark = pytest.mark.browser
 
 Tab = Callable[..., View]
-
-PROBING = r"_stcore/(health|host-config)"
-"""Streamlit looks for its server beside the page's own address first, which a browser's console tells as an error."""
 
 SMALL = "story=unmasked&items=8&shams=0"
 """On the smallest network, measured in seconds."""

@@ -22,6 +22,9 @@ SMALL = {"items": "8"}
 LONG = {"degrader": "weight-noise", "items": "256", "draws": "64"}
 """A sweep of a thousand points, which takes a minute: whatever a test does, it happens in the middle of it."""
 
+PROBING = r"_stcore/(health|host-config)"
+"""Streamlit looks for its server beside the page's own address first, which a browser's console tells as an error."""
+
 
 class View:
     """One tab.
