@@ -34,7 +34,7 @@ PICTURES = (
     Picture("explore-dark", "/", "dark"),
     Picture("explore-light-narrow", "/", "light", 420),
     Picture("explore-dark-narrow", "/", "dark", 420),
-    Picture("compare-interventions", "/compare-interventions"),
+    Picture("compare-interventions", "/compare-interventions?shams=0"),
     Picture("phase-map", "/phase-map?shams=0"),
     Picture("compare-dials", "/compare-dials?story=unmasked&items=128&shams=0&count=4"),
     Picture("history", "/history"),
