@@ -13,6 +13,8 @@ from benchmarks.browser import RETURNING
 PATIENCE: Final = 120_000
 """Milliseconds after which a benchmark gives up."""
 
+DESKTOP: Final[ViewportSize] = {"width": 1440, "height": 900}
+
 STARTED: Final = "data.n > 0"
 DONE: Final = "data.status === 'done'"
 DRAWN: Final = "part('sweep').querySelector('.main-svg')"
@@ -20,7 +22,8 @@ DRAWN: Final = "part('sweep').querySelector('.main-svg')"
 
 def new_tab(browser: Browser | BrowserContext) -> Page:
     """An empty tab of one who has been here before."""
-    page = browser.new_page(**({"viewport": {"width": 1440, "height": 900}} if isinstance(browser, Browser) else {}))
+    # a context has its size already
+    page = browser.new_page(viewport=DESKTOP) if isinstance(browser, Browser) else browser.new_page()
     page.set_default_timeout(PATIENCE)
     page.add_init_script(RETURNING)
     return page

@@ -27,7 +27,7 @@ STORED: Final = Goal("stored sweep: click → whole curve", 0.3)
 
 
 def waits() -> Iterator[Reading]:
-    """Three sweeps of one visit, on a server with an empty store; then the same sweeps in a worker without a browser."""
+    """Three sweeps of one visit, on a server with an empty store; then the same in a worker without a browser."""
     with tempfile.TemporaryDirectory() as cache, server(Path(cache)) as running, browser() as chromium:
         page, address = new_tab(chromium), running.address
         start = visit(page, address, shams="0")  # they come once the curve is there

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
-from views import View
+from playwright.sync_api import Browser, expect
+from views import PATIENCE, View
 
 from benchmarks.browser import Server, browser, server
 
 DESKTOP = {"width": 1440, "height": 900}
+
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
