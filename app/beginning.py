@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import streamlit as st
 
 from app.controls import Panel
+from app.markdown import plain
 from engine.dials import InputError
 from engine.spec import Experiment, presets
 
@@ -79,6 +80,6 @@ def _linked(panel: Panel) -> _Linked | None:
         try:
             st.session_state[EXPERIMENT] = _Linked(asked, Experiment.from_json(asked))
         except InputError as error:
-            panel.notices.append(f"The link's experiment can't be used: {error}")
+            panel.notices.append(f"The link's experiment can't be used: {plain(str(error))}")
             st.query_params.pop(EXPERIMENT, None)
     return st.session_state.get(EXPERIMENT)

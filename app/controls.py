@@ -165,8 +165,8 @@ class Panel:
                 self.notices.append(
                     f"The link's setting {_quoted(key)} does not belong to what is shown; it is left out."
                 )
-        for sentence in self._refused:
-            raise InputError(sentence)
+        if self._refused:
+            raise InputError(self._refused[0])
 
     def _options(self, dial: Dial, label: str, card: Card, begin: Mapping[str, Any], common: dict[str, Any]) -> Any:
         choices, suggested, groups = card.options(dial.of), card.suggested(dial.of), card.groups.get(dial.of, {})

@@ -6,6 +6,7 @@ worker again if it dies: the sweep then goes on from what was stored.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -167,6 +168,14 @@ class JobManager:
             if job is not None and job.active and dropped:
                 self._worker.send({"do": "cancel", "key": key})
                 del self._jobs[key]
+                self._forget_beginning(job.question)
+
+    def _forget_beginning(self, question: Question) -> None:
+        """A setting that somebody passed through is no part of the history."""
+        record = self.history.find(question)
+        if record is not None and record.status == "running":
+            with contextlib.suppress(InputError):
+                self.history.remove(question.key)
 
     def resume(self, key: str) -> None:
         """Goes on with a cancelled or failed job; a worker that was given up gets one more chance."""
@@ -279,10 +288,16 @@ class JobManager:
     def _tell(self, job: Job, change: Message) -> None:
         before = job.snapshot.get("status")
         job.snapshot = job.snapshot.updated(change)
-        if job.snapshot.get("status") not in (before, "queued"):
-            self.history.keep(job.document)
         for listener in job.listeners:
             listener()
+        if job.snapshot.get("status") not in (before, "queued"):
+            self._keep(job)
+
+    def _keep(self, job: Job) -> None:
+        try:
+            self.history.keep(job.document)
+        except Exception:  # what is measured is in the store: a record that can't be made must not stop the telling
+            log.exception("A record of the history could not be made.")
 
     def _forget_oldest(self) -> None:
         idle = [key for key, job in self._jobs.items() if not job.active and not job.listeners]

@@ -22,7 +22,7 @@ from app import jobs
 from app.routes import routes
 from engine.device import add_option
 from engine.dials import InputError
-from engine.store import default_folder
+from engine.store import default_folder, default_limit
 
 HERE: Final = Path(__file__).parent
 ADDRESS: Final = "127.0.0.1"
@@ -40,6 +40,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         check_port(arguments.port)
+        default_limit()  # here, where a bad one is still told in a sentence
     except InputError as error:
         print(f"regimescope: {error}", file=sys.stderr)
         return 2

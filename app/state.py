@@ -15,10 +15,8 @@ from engine import discovery
 from engine.degraders.base import Degrader
 from engine.dials import InputError, Variant, dial_of
 from engine.models.base import Card, Model
-from engine.spec import Experiment, read_variant
+from engine.spec import LEAST_MARGIN, MOST_MARGIN, Experiment, read_variant
 
-LOWEST_MARGIN: Final = 1e-6
-HIGHEST_MARGIN: Final = 10.0
 NETWORK: Final = "network-shown"
 TRAINED: Final = "end of training"
 
@@ -125,8 +123,8 @@ def _sampling(panel: Panel, form: dict[str, Any], card: Card, begin: Mapping[str
     form["margin"] = panel.optional_number(
         "Margin ε (nats)",
         "margin",
-        LOWEST_MARGIN,
-        HIGHEST_MARGIN,
+        LEAST_MARGIN,
+        MOST_MARGIN,
         begin.get("margin"),
         "automatic",
         "Loss delta that counts as no longer significant. Empty: 5 % of what the network knows, chance − L(0).",

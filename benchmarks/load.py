@@ -28,10 +28,11 @@ def load() -> Iterator[Reading]:
     """Opens many tabs on one sweep, and ends the server under them."""
     with tempfile.TemporaryDirectory() as cache, server(Path(cache)) as running, browser() as chromium:
         context = chromium.new_context(viewport={"width": 1440, "height": 900})
-        for _ in range(TABS):
-            page = new_tab(context)
+        pages = [new_tab(context) for _ in range(TABS)]
+        for page in pages:
             visit(page, running.address, **SWEEP)
             wait(page, "data.n > 0")
+        page = pages[-1]
         web = psutil.Process(running.process.pid)
         before, start = _spent(web), time.perf_counter()
         page.wait_for_timeout(1000 * SECONDS)  # not time.sleep: the browser has to be attended to

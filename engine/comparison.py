@@ -124,7 +124,7 @@ def framed(lines: Sequence[Mapping[str, Any]], names: Sequence[str]) -> pd.DataF
 
 
 def lines_of(sweep: Sweep) -> dict[float, dict[str, Any]]:
-    """What a finished sweep says, by strength: a line for each, without a note."""
+    """What a sweep says so far, by strength: a line for each, without a note."""
     analysis, asked = sweep.analysis(), sweep.experiment
     curve = {
         "verdict": analysis.verdict.name,

@@ -168,8 +168,8 @@ class Dials:
         """Points of a dial's sweep; of one that was not begun, about how many there will be."""
         if dial.sweep or dial.found:
             return dial.sweep.total if dial.sweep else 0
-        shams = 2 if dial.asked.controls else 1
-        return shams * (1 + len(self.wanted) * dial.asked.draws)
+        passes = 2 if dial.asked.controls else 1  # the shams come after the intervention
+        return passes * (1 + len(self.wanted) * dial.asked.draws)
 
 
 def _points_to_calibrate(experiment: Experiment, losses: int) -> int:

@@ -29,9 +29,11 @@ from engine.strength import Row
 from engine.words import TONES, Answer, answer
 
 SCHEMA: Final = 1
-MOST_BYTES: Final = 1_000_000
+MOST_BYTES: Final = 4_000_000
 """Of a document that comes from outside."""
 MOST_LINES: Final = 2_000
+PLACES: Final = ("index", "curve", "place")
+"""Where a line stands among the others; a table has that by itself."""
 
 Status = Literal["running", "done", "cancelled", "failed"]
 Form = Literal["csv", "parquet", "json"]
@@ -120,7 +122,7 @@ class Document:
         question = read_question(form.get("kind", ""), form.get("question"))
         try:
             return cls._read(question, form)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             what = error.errors()[0]["loc"] if isinstance(error, ValidationError) else error
             raise InputError(
                 f"A result must be whole, got one that was changed by hand at {shown(str(what))}; export it again."
@@ -156,7 +158,11 @@ class Document:
 
     def table(self) -> pd.DataFrame:
         """The result as a table: of a sweep `engine.report.table`, else one row for each line."""
-        return report.table(self.analysis) if self.analysis is not None else pd.DataFrame(list(self.lines))
+        if self.analysis is not None:
+            return report.table(self.analysis)
+        table = pd.DataFrame([{name: each for name, each in line.items() if name not in PLACES} for line in self.lines])
+        missing = {name: "float64" for name in table if table[name].isna().all()}
+        return table.astype(missing).convert_dtypes(convert_integer=False, convert_floating=False)
 
     def file(self, form: Form) -> bytes:
         """The result as a file."""
@@ -173,9 +179,8 @@ class Document:
         if self.analysis is not None and isinstance(self.question, Experiment):
             report.write_to(buffer, self.table(), self.question, self.analysis)
         else:
-            table, metadata = self.table(), {"question": json.dumps(self.question.model_dump(mode="json"))}
-            mixed = {name: "string" for name in table if table[name].dtype == object}
-            report.write_table_to(buffer, table.astype(mixed), metadata)
+            question = {"kind": self.question.kind, "question": self.question.model_dump(mode="json")}
+            report.write_table_to(buffer, self.table(), {"question": json.dumps(question)})
         return buffer.getvalue()
 
     @classmethod
@@ -186,7 +191,10 @@ class Document:
             raise ValueError("status")
         done, total = int(progress["done"]), int(progress["total"])
         where, made = str(measured["on"]), str(measured["version"])
-        at = datetime.fromisoformat(measured["at"]).isoformat()
+        at = datetime.fromisoformat(measured["at"])
+        if at.tzinfo is None:
+            raise ValueError("at")
+        at = at.astimezone(UTC).isoformat(timespec="seconds")
         if not _VERSION.fullmatch(made):
             raise ValueError("version")
         if isinstance(question, Experiment):
@@ -198,7 +206,7 @@ class Document:
         lines, curves = (tuple(dict(each) for each in result[name]) for name in ("lines", "curves"))
         if len(lines) > MOST_LINES or len(curves) > MOST_LINES:
             raise ValueError("lines")
-        lines = tuple(_decoded(line) for line in lines)
+        lines, curves = (tuple(map(_decoded, each)) for each in (lines, curves))
         return cls(question, status, done, total, _of_curves(curves), lines, curves, where=where, at=at, version=made)
 
 

@@ -1,4 +1,5 @@
-"""What was asked before: one document for each question, beside the measurements in the store's folder.
+"""What the dashboard and `regimescope sweep` were asked before: one document for each question, beside the measurements
+in the store's folder.
 
 A document is written whole or not at all, so a program that is killed leaves the one before, and two programs may share
 the folder. A question that was under way when its program ended is left behind as running, and told as interrupted.
@@ -11,6 +12,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -96,6 +98,8 @@ class History:
 
     def document(self, name: str) -> Document | None:
         """A document by its name; none if there is no such document, or its file is damaged."""
+        if not _NAME.fullmatch(name):
+            return None
         path = self._path(name)
         try:
             changed = path.stat().st_mtime_ns
@@ -106,14 +110,28 @@ class History:
         return self._read[name][1]
 
     def remove(self, name: str) -> None:
-        """Deletes a document; the measurements stay (see `Store.forget`)."""
-        self._path(name).unlink(missing_ok=True)
+        """Deletes a document; the measurements stay (see `Store.forget`).
+
+        Raises:
+            InputError: it can't be deleted.
+        """
+        try:
+            self._path(name).unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"The history must be writable to delete a record, got {self._folder} ({error.strerror}); give it back "
+                "the right to be written."
+            ) from error
         self._read.pop(name, None)
 
     @property
     def state(self) -> tuple[tuple[str, int], ...]:
         """Something that is another whenever a document came, went or changed."""
-        return tuple((name, self._path(name).stat().st_mtime_ns) for name in self._names())
+        found = []
+        for name in self._names():
+            with suppress(FileNotFoundError):  # deleted just now
+                found.append((name, self._path(name).stat().st_mtime_ns))
+        return tuple(found)
 
     def _names(self) -> Iterator[str]:
         for path in sorted(self._folder.glob("*.json")):
@@ -126,9 +144,13 @@ class History:
     def _write(self, name: str, document: Document) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=self._folder, suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(document.to_json())
-        os.replace(temporary, self._path(name))
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(document.to_json())
+            os.replace(temporary, self._path(name))
+        except BaseException:
+            os.unlink(temporary)
+            raise
 
 
 def _document(path: Path) -> Document | None:

@@ -102,12 +102,12 @@ KINDS: Final[Mapping[str, type[Question]]] = {
 }
 
 
-def read_question(kind: str, form: object) -> Question:
+def read_question(kind: object, form: object) -> Question:
     """A question from its kind and its JSON form.
 
     Raises:
         InputError: there is no such kind, or one sentence about what is wrong.
     """
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise InputError(f"kind must be one of {', '.join(KINDS)}, got {shown(kind)}; choose one of them.")
     return KINDS[kind].read(form)

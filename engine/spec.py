@@ -36,6 +36,8 @@ from engine.models.base import Card, Model
 PRESETS: Final = Path(__file__).parent / "presets"
 MOST_STRENGTHS: Final = 64
 MOST_DRAWS: Final = 64
+LEAST_MARGIN: Final = 1e-6
+MOST_MARGIN: Final = 10.0
 
 
 def _field(kind: Kind) -> Any:
@@ -76,8 +78,8 @@ class Experiment(BaseModel):
     margin: float | None = Field(
         default=None,
         strict=True,
-        gt=0,
-        le=10,
+        ge=LEAST_MARGIN,
+        le=MOST_MARGIN,
         description="Loss delta, in nats, that counts as no harm; none: 5 % of chance − L(0).",
     )
     retention_min: float = dial(0.5, low=0.05, high=1.0, step=0.05, help="Share of the effect that must be left.")

@@ -16,7 +16,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -105,7 +105,9 @@ class Store:
                 try:
                     self._disk.set(key, blob, tag=self._owner)
                     return
-                except (OSError, sqlite3.Error, diskcache.Timeout) as error:
+                except diskcache.Timeout:
+                    log.info("The store is busy: an entry is kept in memory alone.")
+                except (OSError, sqlite3.Error) as error:
                     self._give_up(f"the store in {self.folder} can't be written ({error})")
         self._memory[key] = blob
 
@@ -127,10 +129,11 @@ class Store:
             return 0
         try:
             count = self._disk.evict(owner)
-            self._disk._sql("VACUUM")  # diskcache has no public way to shrink the file
         except (OSError, sqlite3.Error, diskcache.Timeout) as error:
             log.warning("Entries of the store can't be removed (%s).", error)
             return 0
+        with suppress(OSError, sqlite3.Error, diskcache.Timeout):  # somebody writes: the room is used again later
+            self._disk._sql("VACUUM")  # diskcache has no public way to shrink the file
         return count
 
     def volume(self) -> int:

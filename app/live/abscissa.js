@@ -11,6 +11,7 @@ export const NARROW = 520;
  * @property {string} mode "strength" or "loss"
  * @property {[number, number]} whole the range when nothing is zoomed
  * @property {(row: object) => number|null} at where a row is
+ * @property {number} half of the width of a lonely point's interval
  * @property {(position: number) => number|null} place where a position of the dial is; between strengths on a straight line
  * @property {(x: number) => number} nearest the strength (by index) that is nearest to a place
  * @property {(palette: object, width: number, span: number[]) => object} axis Plotly's axis, `width` px wide inside
@@ -29,6 +30,7 @@ function byStrength(snapshot) {
     mode: "strength",
     whole,
     at: (row) => row.index,
+    half: 0.12,
     place: (position) => position,
     nearest: (x) => Math.max(0, Math.min(last, Math.round(x))),
     span: ([first, end]) => [first - 0.5, end + 0.5],
@@ -51,6 +53,7 @@ function byLoss(snapshot) {
     mode: "loss",
     whole,
     at: (row) => row.degraded_loss,
+    half: edge / 6,
     place(position) {
       const left = rows.findLast((row) => row.index <= position);
       const right = rows.find((row) => row.index >= position);

@@ -64,8 +64,8 @@ function scalesOf({ reference, axes }, rows) {
 function cell({ reference }, curve, rows, palette, scales, { at, across, bottom, unit, first, last }) {
   const id = (axisName, number) => `${axisName}${2 * at + number === 1 ? "" : 2 * at + number}`;
   const name = (axisName, number) => id(axisName, number).replace(axisName, `${axisName}axis`);
-  const upper = { x: id("x", 1), y: id("y", 1) };
-  const lower = { x: id("x", 2), y: id("y", 2) };
+  const upper = { x: id("x", 1), y: id("y", 1), range: scales.loss };
+  const lower = { x: id("x", 2), y: id("y", 2), range: scales.loss };
   const room = { cost: [bottom + 0.36 * unit, bottom + unit], kept: [bottom, bottom + 0.3 * unit] };
   const { margin, retention_min: least } = reference;
   const box = (axes, from, to, fillcolor) => ({
@@ -123,7 +123,9 @@ function points(rows, field, colour, format, range, axes, palette) {
     hovertemplate: "%{text}<br>click: open in Explore<extra></extra>",
     hoverlabel: { bordercolor: colour },
   });
-  const outline = band(shown, field, (row) => row.degraded_loss);
+  const [from, to] = axes.range;
+  const half = 0.008 * (to - from);
+  const outline = band(shown, field, (row) => row.degraded_loss, half);
   return [
     { ...common, ...outline, mode: "lines", line: { width: 0 }, fill: "toself", fillcolor: faded(colour, 0.17), hoverinfo: "skip" },
     {

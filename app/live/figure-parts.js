@@ -34,13 +34,13 @@ export function frames(rows, x, y, palette) {
 }
 
 /** The interval band as closed outlines, one for each run of neighbours that have an interval. */
-export function band(rows, field, at = (row) => row.index) {
+export function band(rows, field, at = (row) => row.index, half = 0.12) {
   const ends = (row) => [row[`${field}_low`], row[`${field}_high`]];
   const outline = { x: [], y: [] };
   let run = [];
   const close = () => {
     // A point without neighbours still shows its interval, as a thin box.
-    const points = run.length === 1 ? [[run[0], -0.12], [run[0], 0.12]] : run.map((row) => [row, 0]);
+    const points = run.length === 1 ? [[run[0], -half], [run[0], half]] : run.map((row) => [row, 0]);
     const there = points.map(([row, shift]) => [at(row) + shift, ends(row)[1]]);
     const back = points.map(([row, shift]) => [at(row) + shift, ends(row)[0]]).reverse();
     for (const [x, y] of [...there, ...back, [null, null]]) {

@@ -77,7 +77,7 @@ export function createFoot(part, { onCommand, figures, plotly, signal }) {
       else await savePicture(form, root, figures(), caption.filter(Boolean), data.name);
     } catch (error) {
       console.warn(error);
-      exports.say(`No ${form.toUpperCase()} could be made; is the server there?`, SHOWN);
+      exports.say(`No ${form.toUpperCase()} could be made${form === "html" ? "; is the server there?" : ""}`, SHOWN);
     }
   }
 

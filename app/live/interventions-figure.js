@@ -59,7 +59,9 @@ export function planeFigure(snapshot, curves, palette) {
   const rows = known.flat();
   const { kept, far } = scalesOf(snapshot.reference, rows);
   const data = curves.flatMap((curve, at) =>
-    lines(curve, known[at], (row) => clipped(Math.abs(row.loss_delta), far), "retention", percent, kept, "y", palette),
+    lines(curve, known[at], (row) => clipped(Math.abs(row.loss_delta), far), "retention", percent, kept, "y", palette, (row) =>
+      isBeyond(Math.abs(row.loss_delta), far),
+    ),
   );
   const corner = { type: "rect", x0: 0, x1: margin, y0: least, y1: kept[1], layer: "below", line: { width: 0 }, fillcolor: faded(palette.clean, 0.16) };
   const clean = margin != null && least != null;
@@ -88,11 +90,12 @@ function scalesOf(reference, rows) {
 }
 
 /** One curve: its line by standing, its points by state, and arrows for what lies beyond the scale. */
-function lines(curve, rows, x, field, format, range, yaxis, palette) {
+function lines(curve, rows, x, field, format, range, yaxis, palette, isFar = () => false) {
   const look = lookOf(curve);
   const colour = palette[look.colour];
   const shown = rows.filter((row) => row[field] != null);
-  const beyond = shown.filter((row) => isBeyond(row[field], range));
+  const beyond = shown.filter((row) => isBeyond(row[field], range) || isFar(row));
+  const arrow = (row) => (isBeyond(row[field], range) ? edgeSymbol(row[field], range) : "arrow-right");
   const told = (some, y) => ({
     type: "scatter",
     xaxis: "x",
@@ -114,7 +117,7 @@ function lines(curve, rows, x, field, format, range, yaxis, palette) {
     {
       ...told(beyond, (row) => clipped(row[field], range)),
       mode: "markers",
-      marker: { color: palette.surface, symbol: beyond.map((row) => edgeSymbol(row[field], range)), size: 10, line: { color: colour, width: 1.5 } },
+      marker: { color: palette.surface, symbol: beyond.map(arrow), size: 10, line: { color: colour, width: 1.5 } },
     },
   ];
 }

@@ -52,7 +52,8 @@ async function composed(root, figures, caption) {
 /** A paragraph in lines of so many letters at most, where it can be broken. */
 function wrapped(text, most) {
   const lines = [""];
-  for (const word of text.split(" ")) {
+  const words = text.split(" ").flatMap((word) => word.match(new RegExp(`.{1,${most}}`, "g")) ?? []);
+  for (const word of words) {
     const longer = `${lines.at(-1)} ${word}`.trim();
     if (longer.length <= most || !lines.at(-1)) lines[lines.length - 1] = longer;
     else lines.push(word);

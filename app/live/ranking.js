@@ -18,6 +18,7 @@ export function createRanking(table, columns, { onChoice, swatch = () => null })
   const body = table.createTBody();
   const hidden = new Set(); // indices of curves
   let drawn = null;
+  let key;
 
   for (const { title, help, number } of [{ title: "" }, { title: "curve" }, { title: "verdict" }, ...columns]) {
     const cell = make("th", number ? "rs-number" : "", title);
@@ -58,6 +59,8 @@ export function createRanking(table, columns, { onChoice, swatch = () => null })
     show(snapshot) {
       const curves = snapshot?.curves ?? [];
       if (drawn === curves) return;
+      if (snapshot?.key !== key) hidden.clear(); // they were other curves
+      key = snapshot?.key;
       drawn = curves;
       const ranked = (snapshot?.ranking ?? []).map((index) => curves[index]);
       const rest = curves.filter((curve) => !ranked.includes(curve));

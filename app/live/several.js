@@ -57,7 +57,9 @@ export function severalCurves({ plots, createCharts, answer, columns, swatch }) 
 
     function redraw() {
       const { shown, palette } = follower;
-      if (!charts || !shown?.curves.length) return;
+      const known = Boolean(shown?.curves.length);
+      for (const name of plots) part(name).style.visibility = known ? "" : "hidden"; // not those of another question
+      if (!charts || !known) return;
       const hidden = ranking?.hidden() ?? "";
       const sizes = plots.flatMap((name) => [part(name).clientWidth, part(name).clientHeight]);
       const source = [shown.key, shown.rows, shown.curves, shown.reference, shown.axes, palette, hidden, ...sizes];
@@ -93,7 +95,7 @@ export function rowsOf(snapshot, curve) {
 
 /** The curves of which a clean regime was found, and confirmed where that was tried. */
 export function cleanCurves(snapshot) {
-  return snapshot.curves.filter((curve) => curve.regime && curve.tone === "clean");
+  return snapshot.curves.filter((curve) => curve.state === "done" && curve.regime && curve.tone === "clean");
 }
 
 /** Set a text only when it is another, so that a screen reader hears changes alone. */

@@ -171,7 +171,7 @@ function withShams(note, rows) {
 }
 
 /** A panel's interval band, its curve, frames, and arrows at the edge for the points that lie beyond it. */
-function traces({ id, field, colour, range, format }, rows, { at }, palette) {
+function traces({ id, field, colour, range, format }, rows, { at, half }, palette) {
   const shown = rows.filter((row) => row[field] != null);
   const beyond = shown.filter((row) => ranges.isBeyond(row[field], range));
   const common = { type: "scatter", xaxis: "x", yaxis: id };
@@ -186,7 +186,7 @@ function traces({ id, field, colour, range, format }, rows, { at }, palette) {
   const area = { mode: "lines", line: { width: 0 }, fill: "toself", fillcolor: faded(colour, 0.17), hoverinfo: "skip" };
   const arrows = beyond.map((row) => ranges.edgeSymbol(row[field], range));
   return [
-    { ...common, ...area, ...band(rows, field, at) },
+    { ...common, ...area, ...band(rows, field, at, half) },
     {
       ...points(shown, (row) => row[field]),
       mode: "lines+markers",

@@ -9,6 +9,7 @@ import streamlit as st
 from app import jobs
 from app.jobs import Job
 from app.live import View
+from app.markdown import plain
 from app.state import choose_experiment
 from app.views.explore import of_link
 from app.views.following import follow
@@ -42,7 +43,7 @@ def ask(
             job = jobs.manager().open(question)
             st.rerun()  # without the button
     except InputError as error:
-        above.error(str(error))
+        above.error(plain(str(error)))
         return
     if job is None:
         st.caption(

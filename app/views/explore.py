@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import jobs
+from app.markdown import plain
 from app.state import choose_experiment
 from app.views.following import follow
 from engine.dials import InputError
@@ -22,7 +23,7 @@ def page() -> None:
         job = jobs.manager().open(experiment)
         notices = of_link(experiment, notices)
     except InputError as error:
-        above.error(str(error))
+        above.error(plain(str(error)))
         if LAST_SHOWN not in st.session_state:
             return
         experiment = st.session_state[LAST_SHOWN]

@@ -30,6 +30,7 @@ TITLES = {
 }
 BADGES = {"clean": "green-badge[● ", "entangled": "blue-badge[✕ ", "lost": "orange-badge[▼ "}
 """How Streamlit writes a chip of a tone; others are grey. Shapes as in the charts."""
+IMPORTED = "imported-last"
 STATES = {"cancelled": "stopped", "failed": "failed", "running": "interrupted"}
 
 
@@ -42,8 +43,10 @@ def page() -> None:
         st.error(str(error))
         return
     st.caption(_store(manager))
-    st.fragment(_under_way, run_every=SECONDS)(manager.history.state)
+    under_way = st.container()
     _import(manager)
+    with under_way:
+        st.fragment(_under_way, run_every=SECONDS)(manager.history.state)
     records = [record for record in manager.history.records() if not _is_under_way(record, manager)]
     words = st.text_input(
         "Search", key="search", placeholder="any words: a model, a dial, a verdict…", bind="query-params"
@@ -145,7 +148,6 @@ def _line(record: Record, manager: JobManager) -> Record | None:
                 st.markdown(_deletion(record))
                 if st.button("Delete it", key=f"delete-{record.name}"):
                     _delete(record, manager)
-                    st.rerun()
     return record if chosen else None
 
 
@@ -156,11 +158,16 @@ def _deletion(record: Record) -> str:
 
 
 def _delete(record: Record, manager: JobManager) -> None:
-    manager.history.remove(record.name)
+    try:
+        manager.history.remove(record.name)
+    except InputError as error:
+        st.error(plain(str(error)))
+        return
     if not record.imported:
         manager.forget(record.name)
         with closing(Store(manager.store)) as store:
             store.forget(record.name)
+    st.rerun()
 
 
 def _compare(chosen: list[Record]) -> None:
@@ -182,8 +189,11 @@ def _import(manager: JobManager) -> None:
         if file is None:
             return
         try:
-            name = manager.history.bring(Document.from_json(file.getvalue()))
+            document = Document.from_json(file.getvalue())
+            if st.session_state.get(IMPORTED) != file.file_id:  # the file stays here: once is enough
+                manager.history.bring(document)
+                st.session_state[IMPORTED] = file.file_id
         except InputError as error:
-            st.error(str(error))
+            st.error(plain(str(error)))
         else:
-            st.success(f"It is in the list, as imported: {_title(manager.history.document(name).question)}.")  # type: ignore[union-attr]
+            st.success(plain(f"Imported: {_title(document.question)}."))

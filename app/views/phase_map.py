@@ -88,6 +88,10 @@ def _composed(panel: Panel, experiment: Experiment) -> tuple[Experiment, int]:
         }
         return experiment, fixed[panel.choose("Outer dial", f"{OUTER}.part", list(fixed), next(iter(fixed)))]
     known = _beside(degrader, experiment.card)
+    if not known:
+        raise InputError(
+            f"the degrader must be one that another can be composed with, got {degrader.name}; choose one."
+        )
     start = "weight-noise" if "weight-noise" in known else next(iter(known))
     name = panel.choose("Outer dial", f"{OUTER}.degrader", list(known), start)
     st.caption(known[name].summary)

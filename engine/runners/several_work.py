@@ -100,17 +100,22 @@ class SeveralWork:
     def _changed_rows(self) -> Message:
         """The rows that changed, by index; what is told of their curves is renewed with them."""
         news: Message = {}
-        index = 0
+        width = len(self._rows) // len(self._several.curves)
+        finished = False
         for number, curve in enumerate(self._several.curves):
+            if self._curves[number]["state"] == "done":
+                continue  # to analyse what is finished takes a while, and nothing changes in it
             known = len(news)
             for place, line in enumerate(self._several.lines(curve)):
-                told = line and {**dict.fromkeys(COLUMNS), **line, "index": index, "curve": number, "place": place}
-                if told != self._rows[index]:
-                    self._rows[index] = news[str(index)] = told
-                index += 1
+                index = number * width + place
+                row = line and {**dict.fromkeys(COLUMNS), **line, "index": index, "curve": number, "place": place}
+                if row != self._rows[index]:
+                    self._rows[index] = news[str(index)] = row
             if len(news) > known or curve.state != self._curves[number]["state"]:
                 self._curves[number] = self._told(number, curve)
-                self._rank()
+                finished = finished or curve.state == "done"
+        if finished:
+            self._rank()
         return news
 
     def _told(self, number: int, curve: Curve) -> Message:
