@@ -28,7 +28,9 @@ export function createGrid(table, { onLook, signal }) {
   let touched = null; // the cell that a finger has chosen
 
   function build({ axes: { outer, inner }, curves }) {
-    table.createCaption().replaceChildren(...pieces(`Down: ${outer.title}.`, `Across: ${inner.title}.`));
+    const caption = make("span", "rs-pinned");
+    caption.append(...pieces(`Down: ${outer.title}.`, `Across: ${inner.title}.`));
+    table.createCaption().replaceChildren(caption);
     const head = make("tr", "");
     const corner = make("td", "");
     corner.append(...pieces(`${outer.name} ↓`, `${inner.name} →`));

@@ -31,7 +31,7 @@ function drawn(piece, origin) {
   const behind = plainColour(style.backgroundColor);
   const { width, height } = box;
   const pieces = behind.endsWith(", 0)") ? [] : [draw("rect", { x, y, width, height, fill: behind })]; // not if transparent
-  if (!piece.textContent) return pieces;
+  if (!piece.textContent || piece.childElementCount) return pieces;
   const turned = style.writingMode !== "horizontal-tb";
   const left = ["start", "left"].includes(style.textAlign) && !turned;
   const text = draw("text", {
