@@ -13,7 +13,7 @@ export function answer(snapshot) {
   const region = largestRegion(rows, axes.inner.ticks.length);
   return {
     name: status === "done" ? `${clean.length} of ${degraded.length} clean` : "measuring",
-    tone: status !== "done" ? "pending" : clean.length ? "clean" : "unresolved",
+    tone: status !== "done" ? "pending" : clean.length && curves.some(isConfirmed) ? "clean" : "unresolved",
     headline: clean.length
       ? `${text.intervention} is clean in ${clean.length} of ${counted(degraded.length)}${soFar}.`
       : `${text.intervention} is shown to be clean in none of ${counted(degraded.length)}${soFar}.`,
@@ -58,11 +58,16 @@ function extent(region, { axes: { outer, inner }, curves }) {
 
 /** Cells are not tested together; a line has a second look at its clean regime. */
 function confirmed(curves) {
-  const done = curves.filter(({ state }) => state === "done").length;
-  const again = curves.filter(({ state, confirmed: was }) => state === "done" && was === true).length;
+  const done = curves.filter(({ state }) => state === "done");
   const chance = "Of so many cells some may look clean by chance";
-  if (!done) return `${chance}.`;
-  return `${chance}; ${again} of ${done === 1 ? "1 line has" : `${done} lines have`} a clean regime that the other half of the items confirms.`;
+  if (!done.length) return `${chance}.`;
+  const count = done.filter(isConfirmed).length;
+  const lines = done.length === 1 ? "1 line" : `${done.length} lines`;
+  return `${chance}; the second look at each line, on the other half of the items, confirms a clean regime in ${count || "none"} of ${lines}.`;
+}
+
+function isConfirmed({ confirmed: again }) {
+  return again === true;
 }
 
 /** What the cells are instead. */

@@ -6,7 +6,7 @@ import { interval, number, percent, signed, times } from "./format.js";
 import { openIn } from "./links.js";
 import { write } from "./several.js";
 
-const HINT = "Point at a cell, or move with the arrow keys; Enter opens it in Explore.";
+const HINT = "Point at a cell, touch it, or move with the arrow keys; a click or Enter opens it in Explore.";
 
 const NUMBERS = [
   { title: "degraded loss", field: "degraded_loss", text: number },

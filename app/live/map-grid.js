@@ -28,10 +28,13 @@ export function createGrid(table, { onLook, signal }) {
   let touched = null; // the cell that a finger has chosen
 
   function build({ axes: { outer, inner }, curves }) {
-    const caption = make("span", "", `Down: ${outer.title}. Across: ${inner.title}.`);
+    const caption = make("span", "rs-pinned");
+    caption.append(...pieces(`Down: ${outer.title}.`, `Across: ${inner.title}.`));
     table.createCaption().replaceChildren(caption);
     const head = make("tr", "");
-    head.append(make("td", "", `${outer.name} ↓ ${inner.name} →`), ...inner.ticks.map((tick) => header(tick, "col")));
+    const corner = make("td", "");
+    corner.append(...pieces(`${outer.name} ↓`, `${inner.name} →`));
+    head.append(corner, ...inner.ticks.map((tick) => header(tick, "col")));
     // nothing is degraded at strength 0 of the inner dial: one network, and one cell for all lines
     const undegraded = link(0, 0);
     cells = curves.map((_, line) => inner.ticks.map((_, place) => (place ? link(line, place) : undegraded)));
@@ -145,6 +148,11 @@ function header(text, scope) {
   const cell = make("th", "", text);
   cell.scope = scope;
   return cell;
+}
+
+/** Texts that stay together each, beside or below each other. */
+function pieces(...texts) {
+  return texts.flatMap((text) => [make("span", "", text), " "]);
 }
 
 function around(element, lines) {

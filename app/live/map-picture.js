@@ -31,16 +31,17 @@ function drawn(piece, origin) {
   const behind = plainColour(style.backgroundColor);
   const { width, height } = box;
   const pieces = behind.endsWith(", 0)") ? [] : [draw("rect", { x, y, width, height, fill: behind })]; // not if transparent
-  if (!piece.textContent) return pieces;
+  if (!piece.textContent || piece.childElementCount) return pieces;
   const turned = style.writingMode !== "horizontal-tb";
+  const left = ["start", "left"].includes(style.textAlign) && !turned;
   const text = draw("text", {
-    "text-anchor": "middle",
+    "text-anchor": left ? "start" : "middle",
     "dominant-baseline": "central",
     "font-size": style.fontSize,
     "font-weight": style.fontWeight,
     "font-family": style.fontFamily,
     fill: plainColour(style.color),
-    transform: `translate(${x + width / 2} ${y + height / 2})${turned ? " rotate(-90)" : ""}`,
+    transform: `translate(${left ? x : x + width / 2} ${y + height / 2})${turned ? " rotate(-90)" : ""}`,
   });
   text.textContent = piece.textContent;
   return [...pieces, text];
@@ -48,6 +49,6 @@ function drawn(piece, origin) {
 
 /** A computed colour as every program reads it: a mixed one is computed as "color(srgb …)". */
 export function plainColour(colour) {
-  const mixed = colour.match(/^color\(srgb (\S+) (\S+) (\S+)/);
+  const mixed = colour.match(/^color\(srgb ([\d.e-]+) ([\d.e-]+) ([\d.e-]+)/);
   return mixed ? `rgb(${mixed.slice(1, 4).map((share) => Math.round(255 * Number(share))).join(", ")})` : colour;
 }

@@ -51,7 +51,7 @@ export const QUANTITIES = {
     text: (loss) => number(loss),
     range: (losses, { degraded_loss: undegraded, chance }) => ({ low: undegraded ?? 0, high: chance ?? Math.max(1, ...losses) }),
     paint: rising("--rs-degraded-loss", STRONGEST_NEUTRAL),
-    ends: ({ low, high }) => [`${number(low)} undegraded`, `${number(high)} nats, chance`],
+    ends: ({ low, high }) => [`${number(low)} undegraded`, `${number(high)} nats, chance, or more`],
   }),
 };
 

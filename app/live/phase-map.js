@@ -45,7 +45,7 @@ export default mounted((root, plotly) => {
 
   function figures() {
     const legend = elementPicture(part("legend"), "span:not(.rs-strip), i");
-    return [legend, elementPicture(part("map"), "caption span, th, thead td, a", part("box"))];
+    return [legend, elementPicture(part("map"), "th, span, a", part("box"))];
   }
 
   return {

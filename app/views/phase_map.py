@@ -69,12 +69,11 @@ def _extent(question: PhaseMap) -> str:
     points = sum(1 + degraded * (asked.draws if strength or alone else 1) for strength in question.strengths)
     count = len(question.strengths)
     more = [
-        *(["more draws where they are needed"] if asked.doublings else []),
-        *([f"the shams ({asked.shams})"] if asked.shams else []),
+        *(["as many again for the shams"] if asked.shams else []),
+        *(["more draws where the verdict is undecided"] if asked.doublings else []),
     ]
-    beside = f", besides {' and '.join(more)}" if more else ""
     sweeps = f"{count} sweeps" if count > 1 else "1 sweep"
-    return f"{sweeps} of {degraded + 1} strengths each: {points:,} points{beside}."
+    return f"{', '.join([f'{sweeps} of {degraded + 1} strengths each: {points:,} points', *more])}."
 
 
 def _composed(panel: Panel, experiment: Experiment) -> tuple[Experiment, int]:

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from app import jobs
 from app.permalink import address_of
 from engine.degraders.compose import Compose
+from engine.phase_map import sweeps_of
 from engine.questions import DialComparison, InterventionComparison, PhaseMap, Question, read_question
 from engine.spec import Experiment, presets
 
@@ -149,6 +150,22 @@ def test_of_a_composition_the_fixed_parts_are_the_outer_dials(workers: Workers) 
     question = mapped(workers, degrader="compose")
     assert parts_of(question) == [("pruning", False), ("weight-noise", True)]
     assert question.part == 0
+
+
+@pytest.mark.parametrize("degrader", ["pruning", "weight-noise"])
+def test_before_it_is_measured_its_size_is_told(workers: Workers, degrader: str) -> None:
+    """Without the outer noise a dial without chance has one draw."""
+    query = {"degrader": degrader, "shams": "0", "outer.degrader": "activation-noise", "draws": "8", "doublings": "0"}
+    at = opened("phase_map", **query)
+    told = [caption for caption in texts(at.caption) if "sweeps of" in caption]
+    measure(at)
+    question = asked(workers)
+    assert isinstance(question, PhaseMap)
+    sweeps = sweeps_of(question.experiment, question.part, question.strengths).values()
+    points = sum(1 + (len(each.sweep_strengths) - 1) * each.draws for each in sweeps)
+    count = len(question.experiment.sweep_strengths)
+    assert told == [f"{len(sweeps)} sweeps of {count} strengths each: {points:,} points."]
+    assert {each.draws for each in sweeps} == ({1, 8} if degrader == "pruning" else {8})
 
 
 @pytest.mark.parametrize("text", ["much", "2", "nan", ", ".join(str(k / 100) for k in range(20))])
