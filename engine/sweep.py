@@ -79,6 +79,7 @@ class Sweep:
         self._waited = False
         self._networks: Iterator[Degraded | None] = iter(())
         self._rows: dict[int, Row] = {}
+        self._final: Analysis | None = None
 
     @cached_property
     def data(self) -> Dataset:
@@ -158,7 +159,9 @@ class Sweep:
         return self.analysis()
 
     def analysis(self) -> Analysis:
-        """Rows and verdict of what is measured so far."""
+        """Rows and verdict of what is measured so far; of a finished sweep they are kept, for they take a while."""
+        if self._final is not None:
+            return self._final
         if 0 not in self._rows:
             return Analysis((), verdict((), np.nan), np.nan)
         rows = tuple(self._rows[index] for index in sorted(self._rows))
@@ -166,7 +169,8 @@ class Sweep:
         if not self.finished:
             return said
         points = self.points()
-        return replace(said, confirmation=confirm(points, self.criteria), band=band(points, self.criteria.alpha))
+        self._final = replace(said, confirmation=confirm(points, self.criteria), band=band(points, self.criteria.alpha))
+        return self._final
 
     def row(self, index: int) -> Row | None:
         """What is known of a strength so far."""
