@@ -15,7 +15,7 @@ from benchmarks.browser import RETURNING, browser, server
 FOLDER = Path(__file__).parents[1] / "assets"
 COLOURS = 128
 PATIENCE = 300_000
-"""Milliseconds: a comparison of all dials samples networks, too."""
+"""Milliseconds."""
 
 Scheme = Literal["light", "dark"]
 
@@ -34,9 +34,8 @@ PICTURES = (
     Picture("explore-dark", "/", "dark"),
     Picture("explore-light-narrow", "/", "light", 420),
     Picture("explore-dark-narrow", "/", "dark", 420),
-    Picture("compare-interventions", "/compare-interventions?shams=0"),
-    Picture("phase-map", "/phase-map?shams=0"),
-    Picture("compare-dials", "/compare-dials?story=unmasked&items=128&shams=0&count=4"),
+    Picture("compare-interventions", "/compare-interventions?items=128&shams=0"),
+    Picture("phase-map", "/phase-map?items=64&shams=0&outer.degrader=pruning"),
     Picture("history", "/history"),
 )
 

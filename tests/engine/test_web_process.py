@@ -23,15 +23,19 @@ USE = """
 import sys
 from pathlib import Path
 from engine import discovery, report, words
-from engine.regime import Criteria, analyse
+import numpy as np
+from engine.regime import Criteria, Point, analyse
 from engine.spec import Experiment, presets
+
+values = [np.array([[1.0, 1.5, 2.0, 1.2]])] * 4
+undegraded = Point(0.0, *values, units=np.array([0]), random=False)
 
 for kind in ("models", "behaviours", "degraders", "interventions"):
     assert discovery.find(kind)
 for name in presets():
     asked = Experiment.preset(name)
     assert Experiment.from_json(asked.to_json()).key == asked.key
-    analysis = analyse([], Criteria(1.0))
+    analysis = analyse([undegraded], Criteria(4.0))
     assert words.answer(asked, analysis, False).headline == words.PENDING.headline
     assert [words.place(asked, strength) for strength in asked.sweep_strengths]
     report.write(Path(sys.argv[1]), report.table(analysis), asked, analysis)
