@@ -6,17 +6,19 @@ import streamlit as st
 
 from app.views import compare_dials, compare_interventions, does_it_work, explore, history, method, phase_map
 
-# Streamlit keeps room for a logo above the sidebar; the name stands there instead.
-SIDEBAR_STYLE = """<style>
+# Streamlit keeps room for a logo above the sidebar; the name stands there instead. White on the dark theme's primary
+# colour would be too faint, so a main button is as dark as in the light theme.
+STYLE = """<style>
 [data-testid=stSidebarHeader] { height: 2.25rem; margin-bottom: 0; padding-block: 0; }
 [data-testid=stSidebarUserContent] { padding-top: 0; }
 [data-testid=stSidebarUserContent] [data-testid=stVerticalBlock] { gap: 0.6rem; }
 [data-testid=stSidebarUserContent] button[kind=tertiary] { min-height: 0; text-decoration: underline dotted; }
 [data-testid=stSidebarUserContent] button[kind=tertiary] p { font-size: 0.85rem; }
+[data-testid=stBaseButton-primary]:enabled { background: #047857; border-color: #047857; }
 </style>"""
 
 st.set_page_config(page_title="Regimescope", page_icon="◐", layout="wide")
-st.html(SIDEBAR_STYLE)
+st.html(STYLE)
 # They lie in `views`: Streamlit takes a folder `pages` beside this script for pages that it is to find by itself.
 PAGES = [
     st.Page(explore.page, title="Explore", url_path="explore", default=True),

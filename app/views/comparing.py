@@ -31,7 +31,7 @@ def ask(
         controls: their names in the URL.
     """
     above = st.container()
-    st.markdown(f"##### {title}")
+    st.markdown(f"### {title}")
     st.caption(about)
     try:
         experiment, notices = choose_experiment(controls)

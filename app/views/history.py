@@ -36,7 +36,7 @@ STATES = {"cancelled": "stopped", "failed": "failed", "running": "interrupted"}
 
 def page() -> None:
     """Draws the page."""
-    st.markdown("##### History")
+    st.markdown("### History")
     try:
         manager = jobs.manager()
     except InputError as error:

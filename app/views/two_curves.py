@@ -25,7 +25,7 @@ PANELS = (
 
 def compare(first: Document, second: Document) -> None:
     """Draws both, against degraded loss: equal strengths of two dials have nothing in common."""
-    st.markdown("##### Two sweeps")
+    st.markdown("#### Two sweeps")
     names = ("first", "second")
     for name, document in zip(names, (first, second), strict=True):
         st.markdown(f"**{name}** ({document.at[:16].replace('T', ' ')} UTC): {plain(document.said.headline)}")

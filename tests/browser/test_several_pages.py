@@ -22,7 +22,7 @@ SMALL = "story=unmasked&items=8&shams=0"
 def opened(tab: Tab, path: str) -> View:
     view = tab(tolerates=PROBING)
     view.page.goto(f"{view.address}/{path}")
-    view.page.wait_for_selector("[data-testid=stMainBlockContainer] h5")
+    view.page.wait_for_selector("[data-testid=stMainBlockContainer] h3")
     return view
 
 
