@@ -6,7 +6,7 @@ import time
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, ViewportSize
 
 from benchmarks.browser import RETURNING
 
@@ -15,7 +15,7 @@ PATIENCE: Final = 120_000
 
 DESKTOP: Final[ViewportSize] = {"width": 1440, "height": 900}
 
-STARTED: Final = "data.n > 0"
+STARTED: Final = "Number(data.n) > 0"
 DONE: Final = "data.status === 'done'"
 DRAWN: Final = "part('sweep').querySelector('.main-svg')"
 

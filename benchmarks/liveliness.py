@@ -128,7 +128,7 @@ def _sweep(page: Page) -> Iterator[Reading]:
     strengths, former = page.locator(".st-key-weight-noise-strengths input"), shown(page)
     strengths.fill(", ".join(STRENGTHS))
     strengths.press("Enter")
-    wait(page, "data.n > part('slider').max", former)
+    wait(page, "Number(data.n) > Number(part('slider').max)", former)
     _await_updates(page, REFINEMENTS)
     updates = page.evaluate("key => seen.updates.filter((update) => update.key === key && update.n)", shown(page))
     whole = len(STRENGTHS) + 1

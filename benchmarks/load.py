@@ -11,7 +11,7 @@ from typing import Final
 import psutil
 
 from benchmarks.browser import browser, server
-from benchmarks.explore_page import new_tab, visit, wait
+from benchmarks.explore_page import STARTED, new_tab, visit, wait
 from benchmarks.readings import Goal, Reading
 
 TABS: Final = 20
@@ -31,7 +31,7 @@ def load() -> Iterator[Reading]:
         for _ in range(TABS):
             page = new_tab(context)
             visit(page, running.address, **SWEEP)
-            wait(page, "data.n > 0")
+            wait(page, STARTED)
         web = psutil.Process(running.process.pid)
         before, start = _spent(web), time.perf_counter()
         page.wait_for_timeout(1000 * SECONDS)  # not time.sleep: the browser has to be attended to
