@@ -24,7 +24,7 @@ BLANK: Final = Goal("frames without a curve during a sweep", 0, "", decimals=0)
 ZOOM: Final = Goal("zooms lost to updates during a sweep (there is no legend: lines are labelled)", 0, "", decimals=0)
 CANCEL: Final = Goal('Cancel clicked → "cancelled" on screen', 0.5)
 
-SHORT: Final = {"degrader": "weight-noise", "weight-noise.strengths": "0.5", "items": "64", "draws": "64", "shams": "0"}
+SHORT: Final = {"degrader": "weight-noise", "weight-noise.strengths": "0.5", "items": "8", "draws": "64", "shams": "0"}
 STRENGTHS: Final = tuple(f"{0.005 * step:.3f}" for step in range(1, 65))
 """As many as there may be: with few items their points follow each other faster than updates may."""
 
