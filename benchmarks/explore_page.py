@@ -15,7 +15,7 @@ PATIENCE: Final = 120_000
 
 DESKTOP: Final[ViewportSize] = {"width": 1440, "height": 900}
 
-STARTED: Final = "data.n > 0"
+STARTED: Final = "Number(data.n) > 0"
 DONE: Final = "data.status === 'done'"
 DRAWN: Final = "part('sweep').querySelector('.main-svg')"
 

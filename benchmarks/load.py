@@ -11,7 +11,7 @@ from typing import Final
 import psutil
 
 from benchmarks.browser import browser, server
-from benchmarks.explore_page import new_tab, visit, wait
+from benchmarks.explore_page import STARTED, new_tab, visit, wait
 from benchmarks.readings import Goal, Reading
 
 TABS: Final = 20
@@ -31,7 +31,7 @@ def load() -> Iterator[Reading]:
         pages = [new_tab(context) for _ in range(TABS)]
         for page in pages:
             visit(page, running.address, **SWEEP)
-            wait(page, "data.n > 0")
+            wait(page, STARTED)
         page = pages[-1]
         web = psutil.Process(running.process.pid)
         before, start = _spent(web), time.perf_counter()

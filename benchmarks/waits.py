@@ -48,7 +48,7 @@ def waits() -> Iterator[Reading]:
         former, start = shown(page), choose(page, "degrader", "weight-noise")
         noise = wait(page, STARTED, former) - start
         yield NOISE_FIRST, noise
-        yield NOISE_SHAPE, wait(page, "data.n >= 9") - start
+        yield NOISE_SHAPE, wait(page, "Number(data.n) >= 9") - start
         yield NOISE_LAST, wait(page, DONE) - start
         sweeps.append(question(page, address))
 
