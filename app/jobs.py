@@ -33,7 +33,7 @@ RESTARTS: Final = 3
 
 GIVEN_UP: Final = {
     "status": "failed",
-    "message": "The engine keeps stopping; the server's log tells why. Too little memory? Then ask for fewer items.",
+    "message": "The engine keeps stopping, and the server's log tells why; if memory is short, ask for fewer items.",
 }
 
 Listener = Callable[[], None]

@@ -35,13 +35,11 @@ PICTURES = (
     Picture("explore-light-narrow", "/", "light", 420),
     Picture("explore-dark-narrow", "/", "dark", 420),
     Picture("compare-interventions", "/compare-interventions?items=128&shams=0"),
-    Picture("phase-map", "/phase-map?items=64&shams=0&outer.degrader=pruning"),
-    Picture("history", "/history"),
 )
 
 
 def main() -> None:
-    """Writes them all, in this order: the history shows what the others have measured."""
+    """Writes them all."""
     with tempfile.TemporaryDirectory() as cache, server(Path(cache)) as running, browser() as chromium:
         for picture in PICTURES:
             viewport = {"width": picture.width, "height": 900}
@@ -59,11 +57,10 @@ def main() -> None:
 def _measure(page: Page) -> None:
     """Until all that the page shows is measured, which on some pages somebody has to ask for."""
     button = page.get_by_role("button", name="Measure", exact=True)
-    page.wait_for_selector(".rs-explore[data-key]:not([data-key='']), .st-key-search, [class*='st-key-measure']")
+    page.wait_for_selector(".rs-explore[data-key]:not([data-key='']), [class*='st-key-measure']")
     if button.count():
         button.click()
-    if not page.locator(".st-key-search").count():
-        page.wait_for_selector(".rs-explore[data-status=done]", timeout=PATIENCE)
+    page.wait_for_selector(".rs-explore[data-status=done]", timeout=PATIENCE)
 
 
 if __name__ == "__main__":
