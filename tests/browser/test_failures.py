@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 Tab = Callable[..., View]
 
-BRIEF = {"degrader": "weight-noise", "items": "128"}
+BRIEF = {"degrader": "weight-noise", "items": "128", "shams": "0"}
 """A sweep of 129 points, which takes some seconds."""
 
 LOST = "WebSocket|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE"
