@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.lab import Lab
-from engine.report import COLUMNS, HEALTH, read, table, write
+from engine.report import COLUMNS, HEALTH, finite, read, table, write
 from engine.runners import messages
 from engine.spec import Experiment
 from engine.store import Store
@@ -57,7 +57,7 @@ def test_rows_and_files_have_the_health_of_samples(experiment: Make, lab: Lab, t
     assert original["health"] is None
     assert sampled["health"]["chains"] == 2
     assert set(sampled["health"]) == set(HEALTH)
-    json.dumps(sampled, allow_nan=False)
+    json.dumps(finite(sampled), allow_nan=False)
 
     path = tmp_path / "result.parquet"
     write(path, table(analysis), sweep.experiment, analysis)
