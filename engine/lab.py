@@ -91,10 +91,9 @@ class Lab:
             losses |= dict(zip(places, self._stacks.measure(network, data, some, under), strict=True))
         return [losses[place] for place in range(len(degraded))]
 
-    @property
-    def batch(self) -> int:
-        """So many degraded networks are best measured at a time."""
-        return self.threads if self.device.type == "cpu" else self._stacks.most
+    def batch(self, network: Network) -> int:
+        """So many of a network's degraded copies are best measured at a time."""
+        return self.threads if self.device.type == "cpu" else self._stacks.batch(network)
 
     @property
     def where(self) -> str:

@@ -14,11 +14,14 @@ from engine.degraders.base import Degraded
 from engine.interventions.base import Intervention
 from engine.measure import Losses, Read, losses_by_network, measure, read
 from engine.networks.network import Network
+from engine.networks.plain_attention import PlainAttention
 from engine.sites import Edit, State
 
 MOST_STACKED: Final = 256
 SHARE: Final = 0.8
 """Of the memory that is free so much is used: blocks of different sizes never fill it."""
+SHARE_OF_WEIGHTS: Final = 0.25
+"""Of the memory that is free degraded weights take so much at most: a stack holds them a second time."""
 
 Interventions = tuple[Intervention | None, ...]
 Asked = tuple[Network, Dataset, Interventions]
@@ -54,7 +57,8 @@ class _CannotBeVectorised(Exception):
 
 def _vectorised(one: Callable[[Tensor, dict[str, Tensor]], Read], numbers: Tensor, stacked: dict[str, Tensor]) -> Read:
     try:
-        return torch.vmap(one)(numbers, stacked)
+        with PlainAttention():
+            return torch.vmap(one)(numbers, stacked)
     except torch.OutOfMemoryError:
         raise
     except RuntimeError:  # torch has no other name for it; if it is something else, it comes again one by one
@@ -107,6 +111,13 @@ class Stacks:
         self.most = most
         self._asked: Asked | None = None
         self._size = most
+
+    def batch(self, network: Network) -> int:
+        """So many of its degraded networks are made at a time: of a large one no more than leave room for measuring."""
+        if network.device.type != "cuda":
+            return self.most
+        size = sum(tensor.nbytes for tensor in network.weights.values())
+        return max(1, min(self.most, int(SHARE_OF_WEIGHTS * _free(network.device)) // size))
 
     def measure(
         self, network: Network, data: Dataset, degraded: Sequence[Degraded], interventions: Interventions

@@ -239,7 +239,7 @@ class Sweep:
         some time has passed.
         """
         # nothing can be said without the undegraded network, so it is first in the queue and goes alone
-        size = self._lab.batch if ORIGIN in self._measured else 1
+        size = self._lab.batch(self._lab.network(self.experiment)) if ORIGIN in self._measured else 1
         if not self._making:
             together = self.experiment.degrader.together and ORIGIN in self._measured
             self._making = deque(islice(self._todo, None if together else size))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, Literal, final
 
-import numpy as np
-
 from engine.degraders.base import Axis, Continuous, Degraded
 from engine.dials import Dial, choice
 from engine.randomness import normal
@@ -64,10 +62,10 @@ class WeightNoise(Continuous):
         if strength == 0:
             return Degraded(network.weights)
         shapes = tuple((name, tuple(tensor.shape)) for name, tensor in network.weights.items())
-        noise = _noise(seed, self.unit(draw), shapes)
+        noise = _noise(seed, self.unit(draw), shapes, str(network.device))
         by = -strength if draw % 2 else strength
         noised = {
-            name: torch.addcmul(network.weights[name], torch.from_numpy(noise[name]).to(scale), scale, value=by)
+            name: torch.addcmul(network.weights[name], noise[name].to(scale), scale, value=by)
             for name, scale in self._scale(network).items()
         }
         return Degraded({**network.weights, **noised})
@@ -91,6 +89,10 @@ def _filter_rms(tensor: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=2)
-def _noise(seed: int, pair: int, shapes: tuple[tuple[str, tuple[int, ...]], ...]) -> dict[str, np.ndarray]:
-    """The noise of an antithetic pair: drawn once, whatever the number of strengths that scale it."""
-    return {name: normal(shape, "weight-noise", seed, pair, name) for name, shape in shapes}
+def _noise(seed: int, pair: int, shapes: tuple[tuple[str, tuple[int, ...]], ...], device: str) -> dict[str, Tensor]:
+    """The noise of an antithetic pair: drawn and moved once, whatever the number of strengths that scale it."""
+    import torch
+
+    return {
+        name: torch.from_numpy(normal(shape, "weight-noise", seed, pair, name)).to(device) for name, shape in shapes
+    }

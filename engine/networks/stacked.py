@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from engine.networks.network import Network, forward
+from engine.networks.plain_attention import PlainAttention
 from engine.sites import LOGITS, Weights
 
 if TYPE_CHECKING:
@@ -132,26 +132,6 @@ def slope(network: Network) -> Float[Tensor, " parameter"]:
     count = min(MOST_ITEMS, PLACES // places) // ITEMS_AT_ONCE
     still = torch.zeros(1, len(one.origin), device=one.origin.device)
     return torch.stack([one.at(still, number)[1][0] for number in range(count)]).mean(0)
-
-
-class PlainAttention(TorchFunctionMode):
-    """Within it attention is computed step by step: of the ways to compute it only this one can be stacked.
-
-    It holds for the thread that it was entered in; `torch.nn.attention.sdpa_kernel` switches the whole process, and
-    does not switch it back if two threads overlap.
-    """
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
-    ) -> Any:
-        """Calls a function of torch."""
-        named: Mapping[str, Any] = kwargs or {}
-        if func is not F.scaled_dot_product_attention:
-            return func(*args, **named)
-        mask = named.get("attn_mask")
-        if mask is not None:
-            named = {**named, "attn_mask": torch.zeros_like(mask, dtype=args[0].dtype).masked_fill(~mask, -torch.inf)}
-        return torch.ops.aten._scaled_dot_product_attention_math(*args, **named)[0]
 
 
 def _batch(items: Sequence[Items], device: torch.device) -> Batch:

@@ -24,8 +24,8 @@ from engine.models.base import Model
 from engine.networks.network import Network
 from engine.stacking import Stacks, measure_stack
 
-# a CPU, on which nobody stacks, has no vectorised attention
-pytestmark = pytest.mark.filterwarnings("ignore:There is a performance drop:UserWarning")
+# so vmap tells where it goes through the networks one by one
+pytestmark = pytest.mark.filterwarnings("error:There is a performance drop:UserWarning")
 
 ITEMS, OTHERS = 4, 6
 ROUNDING, RELATIVE = 1e-5, 1e-6

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine import cli, device
+from engine import cli, device, stacking
 from engine.behaviours.base import Dataset
 from engine.degraders.base import Degraded
 from engine.degraders.weight_noise import WeightNoise
@@ -182,3 +182,15 @@ def test_a_stack_on_a_gpu_is_no_larger_than_its_memory(tmp_path: Path, experimen
         alone = lab.measure(network, data, [Degraded(network.weights), *degraded[-1:]], [under] * 2)
         np.testing.assert_allclose(together[-1][1].behaviour, alone[1][1].behaviour, atol=ROUNDING)
         assert torch.cuda.max_memory_allocated() < torch.cuda.get_device_properties(0).total_memory
+
+
+@on_a_gpu
+def test_a_stack_on_a_gpu_is_measured_as_one(
+    tmp_path: Path, experiment: Callable[..., Experiment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Lab(Store(tmp_path), device="cuda") as lab:
+        asked = experiment()
+        network, data = lab.network(asked), lab.data(asked)
+        degraded = [WeightNoise().degrade_one(network, 0.1, draw, 0) for draw in range(4)]
+        monkeypatch.setattr(stacking, "measure", lambda *_: pytest.fail("measured one by one"))
+        stacking.measure_stack(network, data, degraded, [None, HeadAblation(heads=("0.1",))])

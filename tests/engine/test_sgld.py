@@ -20,7 +20,8 @@ from engine.models.planted import Planted
 from engine.networks import posterior
 from engine.networks.langevin import Law, Noise, Potential, Sampled, States
 from engine.networks.network import Network, forward
-from engine.networks.stacked import PlainAttention, Stacked
+from engine.networks.plain_attention import PlainAttention
+from engine.networks.stacked import Stacked
 from engine.randomness import normal
 from engine.sites import LOGITS
 from engine.spec import Experiment
