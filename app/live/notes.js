@@ -10,16 +10,17 @@ const POINT = 7; // around a point
  * A note at the first of some places where it covers no point, or else where it covers the fewest.
  * @param {string} text
  * @param {string} colour
- * @param {object[]} places each with Plotly's x, y, xanchor and yanchor, and the bgcolor that it has where it covers some
+ * @param {{places: object[], seam: string}} where each place with Plotly's x, y, xanchor and yanchor; the colour around
+ *   the letters where lines cross them
  * @param {Array<[number, number]>} points of a curve, in the same units as the places
  * @param {(x: number, y: number) => [number, number]} pixels where a point is, to the right and upwards
  */
-export function clearNote(text, colour, places, points, pixels) {
+export function clearNote(text, colour, { places, seam }, points, pixels) {
   const marks = along(points.map(([x, y]) => pixels(x, y)));
   const counts = places.map((place) => marks.filter((mark) => covers(place, text, pixels, mark)).length);
   const fewest = Math.min(...counts);
-  const { bgcolor, ...place } = places[counts.indexOf(fewest)];
-  return note(text, colour, fewest ? { ...place, bgcolor } : place);
+  const made = note(text, colour, places[counts.indexOf(fewest)]);
+  return { ...made, font: { ...made.font, shadow: Array(4).fill(`0 0 3px ${seam}`).join(", ") } };
 }
 
 function covers({ x, y, xanchor, yanchor }, text, pixels, [across, up]) {

@@ -97,7 +97,6 @@ function startNote(first, across, palette) {
 function cleanCorner({ margin, retention_min: least }, top, palette, path, pixels) {
   if (margin == null || least == null) return { shapes: [], annotations: [] };
   const corner = { type: "rect", x0: 0, x1: margin, y0: least, y1: top, layer: "below", line: { width: 0 } };
-  const veiled = (place) => ({ ...place, bgcolor: faded(palette.surface, 0.8) }); // readable where lines cross it
   const places = [
     { x: 0, xanchor: "left", y: least, yanchor: "bottom" },
     { x: 0, xanchor: "left", y: top, yanchor: "top" },
@@ -106,6 +105,6 @@ function cleanCorner({ margin, retention_min: least }, top, palette, path, pixel
   ];
   return {
     shapes: [{ ...corner, fillcolor: faded(palette.clean, 0.16) }],
-    annotations: [clearNote("clean corner", palette.clean, places.map(veiled), path, pixels)],
+    annotations: [clearNote("clean corner", palette.clean, { places, seam: palette.surface }, path, pixels)],
   };
 }

@@ -122,7 +122,7 @@ function degradedLoss(reference, rows, palette) {
   };
 }
 
-/** The bottom chart where the degraded loss goes across: which strength has it. */
+/** The bottom chart where the degraded loss goes across: which strength has it. A point says its loss. */
 function strengthPanel(snapshot) {
   return (_, rows, palette) => {
     const count = snapshot?.rows.length ?? 1;
@@ -130,7 +130,7 @@ function strengthPanel(snapshot) {
       id: "y3",
       field: "index",
       colour: palette.degradedLoss,
-      format: (index) => snapshot.rows[index]?.tick ?? String(index),
+      said: { field: "degraded_loss", format: number },
       title: "strength",
       domain: [0, 0.3],
       range: [-0.7, count - 0.3],
@@ -141,16 +141,16 @@ function strengthPanel(snapshot) {
 }
 
 /** What a panel's reference line says, at one of its ends. */
-function panelNote({ id, field, domain, range: [low, high], note: text, noteAt }, rows, at, palette, [from, to], inside) {
+function panelNote({ id, field, domain, range: [low, high], note: text, noteAt }, rows, across, palette, [from, to], inside) {
   if (!text) return [];
   const ends = [{ x: to, xanchor: "right" }, { x: from, xanchor: "left" }];
-  const places = ends.flatMap((end) => noteAt.map((at) => ({ ...at, ...end, xref: "x", yref: id, bgcolor: faded(palette.surface, 0.8) })));
-  const points = rows.filter((row) => row[field] != null).map((row) => [at.at(row), row[field]]);
+  const places = ends.flatMap((end) => noteAt.map((at) => ({ ...at, ...end, xref: "x", yref: id })));
+  const points = rows.filter((row) => row[field] != null).map((row) => [across.at(row), row[field]]);
   const pixels = (x, y) => [
     ((x - from) / (to - from)) * inside[0],
     ((y - low) / (high - low)) * (domain[1] - domain[0]) * inside[1],
   ];
-  return [clearNote(text, palette.muted, places, points, pixels)];
+  return [clearNote(text, palette.muted, { places, seam: palette.surface }, points, pixels)];
 }
 
 /** Above a line, or below it. */
@@ -171,33 +171,34 @@ function withShams(note, rows) {
 }
 
 /** A panel's interval band, its curve, frames, and arrows at the edge for the points that lie beyond it. */
-function traces({ id, field, colour, range, format }, rows, { at, half }, palette) {
+function traces({ id, field, colour, range, format, said = { field, format } }, rows, across, palette) {
   const shown = rows.filter((row) => row[field] != null);
-  const beyond = shown.filter((row) => ranges.isBeyond(row[field], range));
+  const beyond = shown.filter((row) => across.isBeyond(row) || ranges.isBeyond(row[field], range));
   const common = { type: "scatter", xaxis: "x", yaxis: id };
-  const points = (some, y) => ({
+  const points = (some, x, y) => ({
     ...common,
-    x: some.map(at),
+    x: some.map(x),
     y: some.map(y),
-    text: some.map((row) => hoverText(row, field, format)),
+    text: some.map((row) => hoverText(row, said.field, said.format)),
     hovertemplate: "%{text}<extra></extra>",
     hoverlabel: { bordercolor: colour },
   });
   const area = { mode: "lines", line: { width: 0 }, fill: "toself", fillcolor: faded(colour, 0.17), hoverinfo: "skip" };
-  const arrows = beyond.map((row) => ranges.edgeSymbol(row[field], range));
+  const inside = (row) => ranges.clipped(row[field], range);
+  const arrow = (row) => (ranges.isBeyond(row[field], range) ? ranges.edgeSymbol(row[field], range) : "arrow-right");
   return [
-    { ...common, ...area, ...band(rows, field, at, half) },
+    { ...common, ...area, ...band(rows, field, across.at, across.half) },
     {
-      ...points(shown, (row) => row[field]),
+      ...points(shown, across.at, (row) => row[field]),
       mode: "lines+markers",
       line: { color: colour, width: 2 },
       marker: { color: colour, symbol: shown.map((row) => SYMBOLS[row.state]), size: 7.5 },
     },
-    { ...common, ...frames(shown, at, (row) => ranges.clipped(row[field], range), palette) },
+    { ...common, ...frames(shown, across.shown, inside, palette) },
     {
-      ...points(beyond, (row) => ranges.clipped(row[field], range)),
+      ...points(beyond, across.shown, inside),
       mode: "markers",
-      marker: { color: palette.surface, symbol: arrows, size: 11, line: { color: colour, width: 1.5 } },
+      marker: { color: palette.surface, symbol: beyond.map(arrow), size: 11, line: { color: colour, width: 1.5 } },
     },
   ];
 }

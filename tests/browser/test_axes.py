@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -25,14 +25,15 @@ ASK = """async ([snapshot, ask]) => {
         places: ask.positions.map(across.place),
         nearest: ask.places.map(across.nearest),
         span: across.span([1, 2]),
+        title: across.axis({}, 900, across.whole).title.text,
     }
 }"""
 
-FIGURE = """async ([snapshot, mode]) => {
+FIGURE = """async ([snapshot, mode, span = null]) => {
     const { sweepFigure } = await import("/live/sweep-figure.js")
     const names = ["text", "muted", "surface", "grid", "axis", "lossDelta", "effect", "degradedLoss", "clean", "alert"]
     const palette = { font: "sans-serif", ...Object.fromEntries(names.map((name) => [name, "#123456"])) }
-    return sweepFigure(snapshot, palette, { width: 900, height: 500, span: null, mode })
+    return sweepFigure(snapshot, palette, { width: 900, height: 500, span, mode })
 }"""
 
 TRACE = """async ([trace]) => {
@@ -53,7 +54,7 @@ def page(chromium: Browser, dashboard: Server) -> Iterator[Page]:
         yield page
 
 
-def snapshot() -> dict[str, Any]:
+def snapshot(losses: Sequence[float | None] = LOSSES) -> dict[str, Any]:
     names = ("loss_delta", "effect", "retention")
     rows = [
         None
@@ -70,7 +71,7 @@ def snapshot() -> dict[str, Any]:
             "tick": str(index),
             "state": "clean",
         }
-        for index, loss in enumerate(LOSSES)
+        for index, loss in enumerate(losses)
     ]
     return {
         "key": "k",
@@ -89,6 +90,31 @@ def test_by_loss_a_strength_lies_where_its_network_does(page: Page) -> None:
     low, high = told["span"]
     assert 2.4 < low < 2.5 < 3.1 < high < 3.2, "just around the losses of the regime"
     assert told["whole"][0] < 2.0 < 3.6 < told["whole"][1]
+    assert "turn back" in told["title"], "the loss falls once"
+
+
+def test_by_loss_one_wild_loss_does_not_flatten_the_axis(page: Page) -> None:
+    """Chance is 4 nats, the network loses 2: a network at 50 is only broken, and lies at the right edge as an arrow."""
+    wild = snapshot([2.0, 2.5, 3.0, 50.0])
+    told = page.evaluate(ASK, [wild, {"positions": [2, 3], "places": [3.0, 4.0]}])
+    low, high = told["whole"]
+    assert low < 2.0 < 3.0 < high < 4.5
+    assert told["places"][0] == pytest.approx(3.0)
+    assert 3.0 < told["places"][1] < high, "the cursor stays in view"
+    assert told["nearest"] == [2, 3]
+    assert "turn back" not in told["title"]
+    figure = page.evaluate(FIGURE, [wild, "loss"])
+    arrows = [trace for trace in figure["data"] if "arrow-right" in (trace.get("marker", {}).get("symbol") or [])]
+    assert [trace["yaxis"] for trace in arrows] == ["y", "y2", "y3"]
+    assert all(trace["x"] == [told["places"][1]] for trace in arrows)
+    assert "50.0" in arrows[2]["text"][0], "what it loses is said"
+
+
+@pytest.mark.parametrize("mode", ["strength", "loss"])
+def test_a_part_that_is_in_view_stays_in_view_when_the_axis_grows(page: Page, mode: str) -> None:
+    for losses in (LOSSES, [*LOSSES[:-1], 4.2]):
+        figure = page.evaluate(FIGURE, [snapshot(losses), mode, [2.1, 2.9]])
+        assert figure["layout"]["xaxis"]["range"] == [2.1, 2.9]
 
 
 def test_by_loss_the_lines_go_in_order_of_strength_and_the_third_chart_has_the_strength(page: Page) -> None:
