@@ -98,7 +98,8 @@ class Criteria:
 class Sham:
     """A control of matched size at one strength: what it costs and does, and what it would count as by itself.
 
-    `beaten` says whether the intervention's effect is shown to exceed its own. Units and bounds are those of `Row`.
+    `beaten` says whether the intervention's effect is shown to exceed its own, `exceeds` whether its own is shown to
+    exceed that of the intervention. Units and bounds are those of `Row`.
     """
 
     loss_delta: float
@@ -109,6 +110,7 @@ class Sham:
     effect_high: float
     state: State
     beaten: bool
+    exceeds: bool = False
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ def row(point: Point, origin: Point, criteria: Criteria, margin: float) -> Row:
     broken = _why_broken((loss, delta, effect), (loss_0, delta_0, effect_0), criteria)
     if health and health.diverged:
         broken = health.flag
-    silent = _why_silent(loss, effect, has_effect)
+    silent = _why_silent(loss, effect, has_effect) or _why_too_wide(margin, loss_0, criteria)
     works = loss.interval(alpha).high <= _halfway(loss_0, criteria)
     interval = delta.interval(alpha)
     state: State
@@ -304,6 +306,19 @@ def _why_silent(loss: CrossedMean, effect: CrossedMean, has_effect: bool) -> str
     if effect.items == 1:
         return "One behaviour item cannot tell: add behaviour items."
     return "" if has_effect else "No effect to retain: E(0) is not distinguishable from zero."
+
+
+def _why_too_wide(margin: float, loss_0: CrossedMean, criteria: Criteria) -> str:
+    """Why nothing could be outside of the margin; empty if it is narrow enough: an intervention that breaks the network
+    must not count as no change.
+    """
+    most = _halfway(loss_0, criteria) - loss_0.mean
+    if margin <= most:
+        return ""
+    return (
+        f"A margin of {margin:.3g} nats says nothing: it is wider than the {most:.3g} that lie between the network's "
+        "loss and a broken one's; choose a smaller one."
+    )
 
 
 def _settled(delta: Interval, retention: Interval, criteria: Criteria, margin: float) -> tuple[State, str]:

@@ -24,7 +24,7 @@ from engine.lab import Lab
 from engine.looks import undecided
 from engine.measure import Losses
 from engine.regime import Analysis, Criteria, Point, Row, band, confirm, margin_of, row, verdict
-from engine.shams import beside
+from engine.shams import awaiting, beside
 from engine.spec import Experiment
 from engine.steps import Steps
 
@@ -78,6 +78,8 @@ class Sweep:
         """The places whose networks are under way, in the order in which `_networks` makes them."""
         self._waited = False
         self._networks: Iterator[Degraded | None] = iter(())
+        self._judged: dict[int, Row] = {}
+        """Strengths by themselves, without regard to shams."""
         self._rows: dict[int, Row] = {}
         self._final: Analysis | None = None
 
@@ -225,7 +227,7 @@ class Sweep:
         if self._todo or not self._intervention or ORIGIN not in self._measured:
             return
         looks, draws = self.experiment.looks, self.experiment.draws
-        for index in undecided([self._rows[index] for index in sorted(self._rows)]):
+        for index in undecided([self._judged[index] for index in sorted(self._judged)]):
             done = len(self._draws(index, shams=False))
             following = next((size for size in looks if size > done), done)
             self._todo.extend(Place(index, draw) for draw in range(done, following))
@@ -324,9 +326,11 @@ class Sweep:
         origin = self.point(ORIGIN.index)
         for index in sorted(changed):
             point = self.point(index)
-            judged = row(point, origin, self.criteria, self.margin)
-            shams = self._shams_at(index)
-            self._rows[index] = beside(judged, point, origin, shams, self.criteria, self.margin) if shams else judged
+            self._judged[index] = judged = row(point, origin, self.criteria, self.margin)
+            if shams := self._shams_at(index):
+                self._rows[index] = beside(judged, point, origin, shams, self.criteria, self.margin)
+            else:
+                self._rows[index] = awaiting(judged) if self._shams else judged
         return changed
 
     def _shams_at(self, index: int) -> list[tuple[Point, Point]]:

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from engine.degraders.base import Axis
 from engine.regime import Analysis, Row, State
+from engine.shams import AWAITED, outdone
 from engine.spec import Experiment
 
 Tone = Literal["clean", "entangled", "lost", "broken", "unresolved", "pending"]
@@ -69,9 +70,10 @@ def _answer(experiment: Experiment, analysis: Analysis, finished: bool) -> Answe
     name = verdict.name
     if name == "pending":
         return PENDING
-    if not finished and (name == "unresolved" or len(rows) < len(experiment.sweep_strengths)):
-        return MEASURING
     subject = experiment.intervention.describe()
+    if not finished and (name == "unresolved" or len(rows) < len(experiment.sweep_strengths)):
+        waiting = sum(row.reason == AWAITED for row in rows)
+        return MEASURING._replace(headline=_awaiting(subject, waiting)) if waiting else MEASURING
     headline = _headline(name, subject, experiment, analysis)
     if not verdict.regime:
         return Answer(name, TONES[name], headline, _why(name, experiment, rows))
@@ -81,6 +83,11 @@ def _answer(experiment: Experiment, analysis: Analysis, finished: bool) -> Answe
     if analysis.confirmed is False:
         return Answer(name, "unresolved", f"{headline} This is not confirmed.", detail)
     return Answer(name, TONES[name], headline, detail)
+
+
+def _awaiting(subject: str, strengths: int) -> str:
+    where = "at one strength" if strengths == 1 else f"at {strengths} strengths"
+    return f"{subject} looks clean {where}; whether it does more than its shams is being measured."
 
 
 def place(experiment: Experiment, strength: float) -> str:
@@ -117,10 +124,15 @@ def _headline(name: str, subject: str, experiment: Experiment, analysis: Analysi
             return f"{subject} can't be judged on this dial: every degraded strength breaks the network."
     if math.isnan(rows[0].retention) and not math.isnan(rows[0].effect):
         return f"{subject} has no effect to retain: undegraded it is not distinguishable from zero."
-    undecided = sum(row.state == "unresolved" for row in rows)
+    undecided = [row for row in rows if row.state == "unresolved"]
     if regime:
-        return f"{subject} is clean {where}, but the curve is unresolved: {undecided} of {len(rows)} strengths are."
-    return f"Unresolved: no strength is shown to be clean, and {undecided} of {len(rows)} could be."
+        where_not = f"{len(undecided)} of {len(rows)} strengths are"
+        return f"{subject} is clean {where}, but the curve is unresolved: {where_not}."
+    below = sum(outdone(row) for row in undecided)
+    if below and below == len(undecided):
+        return f"{subject} could be clean only where a sham does more: unresolved."
+    could = f"Unresolved: no strength is shown to be clean, and {len(undecided) - below} of {len(rows)} could be"
+    return f"{could}; at {below} more a sham does more." if below else f"{could}."
 
 
 def _span(experiment: Experiment, first: Row, last: Row) -> str:
@@ -140,8 +152,9 @@ def _at_regime(experiment: Experiment, analysis: Analysis) -> str:
     level = f"{100 * (1 - 2 * experiment.level):g} %"
     return (
         f"At {place(experiment, best.strength)} it changes the loss by {_signed(best.loss_delta)} nats "
-        f"({level} interval {_signed(best.loss_delta_low)} to {_signed(best.loss_delta_high)}; "
-        f"{_signed(rows[0].loss_delta)} undegraded) and keeps {100 * best.retention:.0f} % of its effect."
+        f"({level} interval {_signed(best.loss_delta_low)} to {_signed(best.loss_delta_high)}, margin "
+        f"±{analysis.margin:.3g}; {_signed(rows[0].loss_delta)} undegraded) "
+        f"and keeps {100 * best.retention:.0f} % of its effect."
     )
 
 
@@ -171,6 +184,7 @@ def _why(name: str, experiment: Experiment, rows: tuple[Row, ...]) -> str:
     """The reason of the strength that comes nearest to being clean, among those that decide the verdict."""
     working = [row for row in rows if row.state != "broken"] or list(rows)
     deciding = [row for row in working if row.state == DECIDED_BY.get(name)]
+    deciding = [row for row in deciding if not outdone(row)] or deciding
     nearest = min(deciding or working, key=lambda row: abs(row.loss_delta))
     return f"{_sentence(place(experiment, nearest.strength))}: {nearest.reason}"
 

@@ -16,8 +16,8 @@ export function shamLines(rows, at, value, { names, colour, format }) {
   return Array.from({ length: count }, (_, number) => {
     const of = (row) => (row.shams?.[number] ? value(row.shams[number]) : null);
     const said = (row) => {
-      const { state, beaten } = row.shams?.[number] ?? {};
-      const effect = beaten ? "smaller effect, shown" : "effect not shown to be smaller";
+      const { state, beaten, exceeds } = row.shams?.[number] ?? {};
+      const effect = beaten ? "smaller effect, shown" : exceeds ? "larger effect, shown" : "effect not shown to be smaller";
       return `<b>sham: ${plain(names[number] ?? "")}</b><br>${plain(row.label)}: ${format(of(row))}<br>${plain(state ?? "")} · ${effect}`;
     };
     return {

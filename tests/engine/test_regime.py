@@ -202,6 +202,17 @@ def test_at_chance_everything_is_broken_whatever_the_loss_delta() -> None:
     assert result.verdict.regime is None
 
 
+def test_a_margin_that_a_broken_network_would_keep_says_nothing() -> None:
+    """Chance is 4 and the network loses 1: from 2.5 on a network is broken, 1.5 nats above."""
+    wide, narrow = (
+        analyse(curve("entangled", "clean", "clean"), Criteria(chance=4.0, margin=each)) for each in (1.51, 1.49)
+    )
+    assert narrow.verdict.name == "clean throughout"
+    assert wide.verdict.name == "unresolved"
+    assert {each.state for each in wide.rows} == {"unresolved"}
+    assert "wider than the 1.5 " in wide.rows[1].reason
+
+
 @pytest.mark.parametrize("margin", [None, MARGIN])
 @pytest.mark.parametrize("loss", [CHANCE, CHANCE + 1])
 def test_a_network_that_knows_nothing_is_broken_everywhere(loss: float, margin: float | None) -> None:

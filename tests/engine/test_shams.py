@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engine.lab import Lab
-from engine.shams import beside
+from engine.shams import AWAITED, beside, outdone
 from engine.spec import Experiment
 from engine.store import Store
 from engine.strength import Criteria, Point, Row, margin_of, row
@@ -64,12 +64,38 @@ def test_beside_weaker_shams_it_stays_clean_and_they_are_told() -> None:
     assert [sham.state for sham in told.shams] == ["clean", "clean", "unresolved"]
 
 
-@pytest.mark.parametrize("effects", [(0.9,), (0.1, 0.9), (0.1, 0.1, 1.5)])
-def test_a_sham_that_does_as_much_forbids_clean(effects: tuple[float, ...]) -> None:
+@pytest.mark.parametrize(
+    ("effects", "words"),
+    [
+        ((0.9,), "that of its sham"),
+        ((0.1, 0.9), "1 of its 2 shams"),
+        ((0.1, 0.1, 1.5), "1 of its 3 shams, of which 1 does more."),
+        ((1.5, 0.1, 1.6), "2 of its 3 shams, of which 2 do more."),
+    ],
+)
+def test_a_sham_that_does_as_much_forbids_clean(effects: tuple[float, ...], words: str) -> None:
     told = judged(*effects)
     assert told.state == "unresolved"
-    assert told.reason == f"Its effect is not shown to exceed that of 1 of its {len(effects)} shams."
+    assert told.reason.startswith("Its effect is not shown to exceed that of ")
+    assert words in told.reason
     assert told.frontier == math.inf
+    assert [sham.exceeds for sham in told.shams] == [effect > 1 for effect in effects]
+    assert outdone(told) is (max(effects) > 1)
+
+
+def test_it_is_told_how_much_more_would_tell_a_sham_apart() -> None:
+    """A lead of 0.01 whose items spread by 0.0707: (t · 0.0707 / 0.01)² / 64 = 2.2 times the items, t = 1.66."""
+    spread = 0.0707 * np.where(np.arange(ITEMS) % 2 == 0, 1.0, -1.0)
+    ones = np.ones((1, ITEMS))
+    ahead = Point(1.0, ones, ones, ones, ones + 0.92 + spread, np.arange(1), random=False)
+    alone = replace(row(MEASURED, ORIGIN, CRITERIA, 0.1), state="clean")
+
+    def beside_a_sham(effect: float) -> Row:
+        sham = replace(ahead, behaviour_intervened=ones + effect)
+        return beside(alone, ahead, ORIGIN, [(sham, point(0.0, effect=effect))], CRITERIA, 0.1)
+
+    assert beside_a_sham(0.90).shams[0].beaten, "0.02 ± 0.015"
+    assert beside_a_sham(0.91).reason.endswith("that of its sham: about 2.2× the behaviour items would tell.")
 
 
 def test_an_effect_downwards_has_to_lie_below_its_shams() -> None:
@@ -124,6 +150,20 @@ def test_a_sham_is_told_as_a_sweep_of_its_own_measures_it(experiment: Make, lab:
             told = beside_it.shams[number]
             assert (told.loss_delta, told.effect, told.state) == (own.loss_delta, own.effect, own.state)
             assert (told.effect_low, told.effect_high) == (own.effect_low, own.effect_high)
+
+
+def test_nothing_is_clean_before_its_shams_are_measured(experiment: Make, lab: Lab) -> None:
+    """Draws that are doubled where the verdict is open, too, wait for no sham."""
+    asked = experiment(degrader="checkpoint", strengths=None, shams=2, margin=0.3)
+    sweep = Sweep(asked, lab)
+    seen = set()
+    while not sweep.finished:
+        sweep.step()
+        rows = sweep.analysis().rows
+        assert all(len(each.shams) == 2 for each in rows if each.state == "clean")
+        seen |= {each.reason for each in rows}
+    assert AWAITED in seen, "some looked clean before"
+    assert AWAITED not in {each.reason for each in sweep.analysis().rows}
 
 
 def test_shams_come_last_and_are_found_again(experiment: Make, lab: Lab) -> None:

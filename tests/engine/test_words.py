@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from engine.regime import Analysis, Confirmation, Criteria, Point, VerdictName, analyse, confirm, verdict
+from engine.shams import awaiting
 from engine.spec import Experiment
+from engine.strength import Sham
 from engine.words import PENDING, TONES, Answer, Tone, answer, place
 
 Make = Callable[..., Experiment]
@@ -201,3 +203,28 @@ def test_unmasked_says_where_it_is_found_out(experiment: Make) -> None:
     said = told(experiment, [{}, {}, ENTANGLED])
     assert "looks clean from noise 0 to noise 0.1 (" in said.headline
     assert said.headline.endswith("entangled further on, first at noise 0.2.")
+
+
+def test_where_a_sham_does_more_nothing_could_be_clean(experiment: Make) -> None:
+    asked = experiment(strengths=[0.1, 0.2])
+    analysis = analyse(points_of([ENTANGLED, {}, {}], asked.sweep_strengths), CRITERIA)
+    sham = Sham(0.0, 0.0, 0.0, 2.0, 1.9, 2.1, "clean", beaten=False, exceeds=True)
+    held = replace(analysis.rows[1], state="unresolved", reason="A sham does more.", shams=(sham,))
+    undecided = replace(analysis.rows[2], state="unresolved", reason="Undecided.")
+    for rows, headline, detail in (
+        ((held, held), "could be clean only where a sham does more: unresolved.", "A sham does more."),
+        ((held, undecided), "no strength is shown to be clean, and 1 of 3 could be; at 1 more a sham", "Undecided."),
+    ):
+        curve = (analysis.rows[0], *rows)
+        said = answer(asked, replace(analysis, rows=curve, verdict=verdict(curve, 0.1)), finished=True)
+        assert headline in said.headline
+        assert said.detail.endswith(detail)
+
+
+def test_while_shams_are_missing_nothing_is_called_clean(experiment: Make) -> None:
+    asked = experiment(strengths=[0.1, 0.2])
+    analysis = analyse(points_of([ENTANGLED, {}, {}], asked.sweep_strengths), CRITERIA)
+    rows = tuple(awaiting(each) for each in analysis.rows)
+    said = answer(asked, replace(analysis, rows=rows, verdict=verdict(rows, 0.1)), finished=False)
+    assert said.tone == "pending"
+    assert "looks clean at 2 strengths; whether it does more than its shams is being measured" in said.headline
