@@ -19,7 +19,7 @@ from app.snapshot import Message, Snapshot, announced
 from engine.dials import InputError
 from engine.documents import Document
 from engine.history import History
-from engine.questions import Question
+from engine.questions import Question, experiment_of
 from engine.runners.process import WorkerProcess
 from engine.spec import Experiment
 
@@ -55,7 +55,7 @@ class Worker(Protocol):
 
 def file_name(question: Question) -> str:
     """What a file with a question's answer is called, without its ending."""
-    asked = question if isinstance(question, Experiment) else question.experiment
+    asked = experiment_of(question)
     kind = () if question.kind == "sweep" else (question.kind,)
     return "-".join((*kind, asked.model.name, asked.intervention.name, asked.degrader.name))
 

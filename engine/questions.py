@@ -102,6 +102,11 @@ KINDS: Final[Mapping[str, type[Question]]] = {
 }
 
 
+def experiment_of(question: Question) -> Experiment:
+    """What a question is about: the experiment that it has, or is."""
+    return question if isinstance(question, Experiment) else question.experiment
+
+
 def read_question(kind: object, form: object) -> Question:
     """A question from its kind and its JSON form.
 
