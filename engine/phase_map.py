@@ -16,11 +16,11 @@ import pandas as pd
 
 from engine import report
 from engine.comparison import Curve, lines_of, strength_axis
-from engine.degraders.base import Degrader
 from engine.degraders.compose import Compose, Part
 from engine.dials import InputError
 from engine.lab import Lab
 from engine.models.base import Progress
+from engine.questions import outer_dial, outer_strengths
 from engine.spec import Experiment
 from engine.steps import Steps, drive
 from engine.sweep import Sweep, side_by_side
@@ -40,11 +40,10 @@ def sweeps_of(experiment: Experiment, part: int, strengths: Sequence[float]) -> 
     Raises:
         InputError: there is no such part, or it has no such strength.
     """
-    outer = _outer(experiment, part)
+    outer = outer_dial(experiment, part)
     if not strengths:
         raise InputError(f"a map needs strengths of {outer.name}, got none; give at least one.")
-    canonical = sorted({outer.canonical(strength, experiment.card) for strength in strengths})
-    return {strength: _with(experiment, part, strength) for strength in canonical}
+    return {strength: _with(experiment, part, strength) for strength in outer_strengths(experiment, part, strengths)}
 
 
 def phase_map(
@@ -93,7 +92,7 @@ class Map:
 
     def __init__(self, experiment: Experiment, lab: Lab, part: int, strengths: Sequence[float]) -> None:
         self._experiment = experiment
-        self._dial = _outer(experiment, part)
+        self._dial = outer_dial(experiment, part)
         self.curves = [
             MapRow(self._dial.label(outer, experiment.card), asked, Sweep(asked, lab), outer=outer)
             for outer, asked in sweeps_of(experiment, part, strengths).items()
@@ -142,21 +141,8 @@ def _table(row: MapRow) -> pd.DataFrame:
 
 
 def _parts(experiment: Experiment) -> tuple[Part, ...]:
-    if not isinstance(experiment.degrader, Compose):
-        raise InputError(
-            f"a map needs the degrader compose, whose parts are the two dials, got {experiment.degrader.name}; compose "
-            "it with another."
-        )
+    assert isinstance(experiment.degrader, Compose), "a map's dials are composed"
     return experiment.degrader.parts
-
-
-def _outer(experiment: Experiment, part: int) -> Degrader:
-    parts = _parts(experiment)
-    fixed = [number for number, each in enumerate(parts) if each.strength is not None]
-    if part not in fixed:
-        known = ", ".join(f"{number} ({parts[number].degrader.name})" for number in fixed)
-        raise InputError(f"the part must be one whose strength is given, {known}, got {part}; choose one of them.")
-    return parts[part].degrader
 
 
 def _with(experiment: Experiment, part: int, strength: float) -> Experiment:

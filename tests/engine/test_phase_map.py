@@ -20,6 +20,7 @@ from engine.dials import InputError
 from engine.lab import Lab
 from engine.measure import measure
 from engine.phase_map import OUTER, phase_map, sweeps_of
+from engine.questions import PhaseMap
 from engine.report import COLUMNS, table
 from engine.spec import Experiment
 from engine.store import Store
@@ -173,6 +174,36 @@ def test_what_is_no_map_is_refused(
     asked = experiment(**({"degrader": PRUNED_AND_NOISED} | changes))
     with pytest.raises(InputError, match=told):
         sweeps_of(asked, part, strengths)
+
+
+# ---- as a question ---------------------------------------------------------------------------------------------------
+
+
+def test_one_map_has_one_key_however_its_strengths_are_written(mapped: Experiment) -> None:
+    asked = PhaseMap(experiment=mapped, part=0, strengths=(0.0, 0.2, 0.5))
+    other = PhaseMap.read({"experiment": mapped.model_dump(mode="json"), "part": 0, "strengths": [0.5, 0, 0.2, 0.5]})
+    assert other == asked
+    assert other.key == asked.key
+
+
+def test_its_strengths_are_those_that_the_outer_dial_names(experiment: Make) -> None:
+    asked = experiment(degrader=composed(("quantisation", 0.125), ("weight-noise", None)))
+    assert PhaseMap(experiment=asked, part=0, strengths=(0.25001, 0.0)).strengths == (0.0, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"part": 1}, r"one whose strength is given, 0 \(pruning\), got 1"),
+        ({"strengths": [0.1, 3.0]}, "strength of pruning must be"),
+        ({"strengths": []}, "must be 1 to 12 strengths of the outer dial, got 0"),
+        ({"strengths": [0.01 * place for place in range(13)]}, "must be 1 to 12 strengths of the outer dial, got 13"),
+        ({"experiment": {}}, "experiment needs the parameter 'model'"),
+    ],
+)
+def test_a_question_that_is_no_map_is_refused(mapped: Experiment, changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        PhaseMap.read({"experiment": mapped, "part": 0, "strengths": [0.1], **changes})
 
 
 # ---- on the command line ---------------------------------------------------------------------------------------------
