@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from importlib.metadata import version
 from typing import Any, Final, Literal, Self, get_args
 
@@ -36,12 +37,28 @@ PLACES: Final = ("index", "curve", "place")
 """Where a line stands among the others; a table has that by itself."""
 
 Status = Literal["running", "done", "cancelled", "failed"]
-Form = Literal["csv", "parquet", "json"]
 
 _VERSION = re.compile(r"[\w.+-]{1,40}")
 _ROWS = TypeAdapter(tuple[Row, ...])
 _CONFIRMATION = TypeAdapter(Confirmation | None)
 _BAND = TypeAdapter(tuple[tuple[float, float], ...])
+
+
+class Form(Enum):
+    """A kind of file that a result can be had as; its name is how such a file ends.
+
+    Attributes:
+        title: for people.
+        media: type, for browsers.
+    """
+
+    csv = "CSV", "text/csv"
+    parquet = "Parquet", "application/vnd.apache.parquet"
+    json = "JSON", "application/json"
+
+    def __init__(self, title: str, media: str) -> None:
+        self.title = title
+        self.media = media
 
 
 @dataclass(frozen=True)
@@ -167,11 +184,11 @@ class Document:
     def file(self, form: Form) -> bytes:
         """The result as a file."""
         match form:
-            case "json":
+            case Form.json:
                 return self.to_json().encode()
-            case "csv":
+            case Form.csv:
                 return self.table().to_csv(index=False).encode()
-            case "parquet":
+            case Form.parquet:
                 return self._parquet()
 
     def _parquet(self) -> bytes:

@@ -12,7 +12,7 @@ from app.markdown import plain
 from app.permalink import address_of
 from app.views.two_curves import compare
 from engine.dials import InputError
-from engine.documents import Document
+from engine.documents import Document, Form
 from engine.history import Record
 from engine.questions import Question, experiment_of
 from engine.store import Store
@@ -141,8 +141,8 @@ def _line(record: Record, manager: JobManager) -> Record | None:
         with st.container(horizontal=True):
             st.link_button("Open", address_of(document.question))
             with st.popover("Export"):
-                for form in ("CSV", "Parquet", "JSON"):
-                    st.markdown(f"[{form}](/api/history/{record.name}/result.{form.lower()})")
+                for form in Form:
+                    st.markdown(f"[{form.title}](/api/history/{record.name}/result.{form.name})")
             with st.popover("Delete"):
                 st.markdown(_deletion(record))
                 if st.button("Delete it", key=f"delete-{record.name}"):
