@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from app.snapshot import Message, Snapshot, announced
+from app.snapshot import Snapshot, announced
 from engine.dials import InputError
 from engine.documents import Document
 from engine.history import History
 from engine.questions import Question, experiment_of
+from engine.runners import Message
 from engine.runners.process import WorkerProcess
 from engine.spec import Experiment
 

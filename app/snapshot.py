@@ -8,10 +8,9 @@ from typing import Any, Final, Self
 
 from engine.questions import Question, experiment_of
 from engine.report import finite
+from engine.runners import Message
 from engine.spec import Experiment
 from engine.words import PENDING, with_network
-
-Message = dict[str, Any]
 
 
 def announced(question: Question) -> Snapshot:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
@@ -16,9 +15,9 @@ from engine.intervention_comparison import Interventions, contenders
 from engine.lab import Lab
 from engine.phase_map import Map
 from engine.questions import DialComparison, InterventionComparison, PhaseMap
+from engine.runners import Message
 from engine.words import answer
 
-Message = dict[str, Any]
 LongQuestion = DialComparison | InterventionComparison | PhaseMap
 
 

@@ -21,18 +21,18 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from engine.device import add_option
 from engine.dials import InputError
 from engine.lab import Lab, keep_freed_memory
 from engine.questions import Question, read_question
+from engine.runners import Message
 from engine.runners.work import Work, work_of
 from engine.store import Store
 
 log = logging.getLogger(__name__)
 
-Tell = Callable[[dict[str, Any]], None]
+Tell = Callable[[Message], None]
 
 
 class Worker:
@@ -52,7 +52,7 @@ class Worker:
         """Tells that the worker is ready, and on what it runs."""
         self._tell({"event": "ready", "device": self._lab.where, **self._store()})
 
-    def obey(self, command: dict[str, Any]) -> None:
+    def obey(self, command: Message) -> None:
         """Carries out one command; one about a sweep that is not under way has nothing to do."""
         match command:
             case {"do": "start", "key": key, "kind": kind, "question": form} if key not in self._works:
@@ -75,7 +75,7 @@ class Worker:
         self._works[key] = work
         self._report(key, work, work.recall())
 
-    def _report(self, key: str, work: Work, news: dict[str, Any]) -> None:
+    def _report(self, key: str, work: Work, news: Message) -> None:
         if work.finished:
             del self._works[key]
         self._update(key, {**news, **self._store()})
@@ -92,7 +92,7 @@ class Worker:
                 error = f"The sweep stopped: {type(error).__name__}: {why}; the server's log tells more."
             self._update(key, {"status": "failed", "message": str(error)})
 
-    def _update(self, key: str, fields: dict[str, Any]) -> None:
+    def _update(self, key: str, fields: Message) -> None:
         self._tell({"event": "update", "key": key, **fields})
 
     def _store(self) -> dict[str, str]:
@@ -112,11 +112,11 @@ def main() -> None:
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not get among the events
 
-    def tell(event: dict[str, Any]) -> None:
+    def tell(event: Message) -> None:
         events.write(json.dumps(event) + "\n")
         events.flush()
 
-    inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(inbox,), daemon=True).start()
     keep_freed_memory()
     worker = Worker(Lab(Store(arguments.cache), device=arguments.device), tell)
@@ -127,7 +127,7 @@ def main() -> None:
         worker.turn()
 
 
-def _read(inbox: queue.SimpleQueue[dict[str, Any]]) -> None:
+def _read(inbox: queue.SimpleQueue[Message]) -> None:
     for line in sys.stdin:
         inbox.put(json.loads(line))
     os._exit(0)  # at once, mid-batch or not: what is stored is safe, and nobody listens any more

@@ -20,7 +20,8 @@ from engine.lab import Lab
 from engine.phase_map import OUTER, phase_map
 from engine.questions import DialComparison, InterventionComparison, PhaseMap, Question
 from engine.report import finite
-from engine.runners.work import Message, Work, work_of
+from engine.runners import Message
+from engine.runners.work import Work, work_of
 from engine.spec import Experiment
 from engine.store import Store
 
