@@ -85,11 +85,6 @@ class Job:
         return Document.of(self.question, self.snapshot.values, self.snapshot.exact_rows)
 
     @property
-    def file_name(self) -> str:
-        """What a file with the answer is called, without its ending."""
-        return file_name(self.question)
-
-    @property
     def active(self) -> bool:
         """Whether the worker has something to do for it."""
         return self.snapshot.get("status") in ("queued", "running")

@@ -42,7 +42,7 @@ def _show(view: View, question: Question, polls: bool) -> None:
         "key": key,
         "kind": question.kind,
         "question": question.model_dump(mode="json"),
-        "name": job.file_name,
+        "name": jobs.file_name(question),
         "snapshot": job.snapshot.whole(),
         "socket": f"/api/jobs/{key}",
         "files": {form.title: f"/api/jobs/{key}/result.{form.name}" for form in Form},
