@@ -43,11 +43,11 @@ METADATA: Final = b"regimescope"
 
 def table(analysis: Analysis) -> pd.DataFrame:
     """The rows of a sweep, one for each strength."""
-    names, lines = flat([asdict(row) for row in analysis.rows])
+    names, lines = _flat([asdict(row) for row in analysis.rows])
     return pd.DataFrame(lines, columns=pd.Index(names))
 
 
-def flat(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
+def _flat(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
     """The columns of a table of rows, which come as mappings, and its lines: the health of a row is in them."""
     sampled = any(row.get("health") for row in rows)
     names = (*COLUMNS, *HEALTH) if sampled else COLUMNS
