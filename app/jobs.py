@@ -1,7 +1,7 @@
 """Jobs: one for each question that somebody asked, whoever and however many look at it.
 
 The manager belongs to the web process. It starts the worker, keeps what the worker tells as snapshots, and starts the
-worker again if it dies: the sweep then goes on from what was stored.
+worker again if it dies: what was under way then goes on from what was stored.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""The worker: a process of its own that runs sweeps and speaks JSON lines, so that torch stays out of the web server.
+"""The worker: a process of its own that answers questions in JSON lines, so that torch stays out of the web server.
 
 It reads commands from standard input and writes events to standard output. One batch is computed at a time and commands
-are obeyed between batches; several sweeps take turns. When standard input closes, whoever started the worker is gone,
-and so is the worker.
+are obeyed between batches; several questions take turns. When standard input closes, whoever started the worker is
+gone, and so is the worker.
 
 Commands: `{"do": "start", "key", "kind", "question"}`, `{"do": "cancel", "key"}`, `{"do": "focus", "key", "strength"}`.
 Events: `{"event": "ready", "device", "store", "message"}` and `{"event": "update", "key", …}`, whose other fields
-replace those of the sweep's snapshot; `rows` given by index replace single rows.
+replace those of the question's snapshot; `rows` given by index replace single rows.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Worker:
         self._tell({"event": "ready", "device": self._lab.where, **self._store()})
 
     def obey(self, command: Message) -> None:
-        """Carries out one command; one about a sweep that is not under way has nothing to do."""
+        """Carries out one command; one about a question that is not under way has nothing to do."""
         match command:
             case {"do": "start", "key": key, "kind": kind, "question": form} if key not in self._works:
                 with self._lab.store.owned_by(key):
@@ -81,15 +81,15 @@ class Worker:
         self._update(key, {**news, **self._store()})
 
     def _guarded(self, key: str, work: Callable[[], None]) -> None:
-        """A sweep that fails says why and leaves the others alone."""
+        """A question whose work fails says why and leaves the others alone."""
         try:
             work()
         except Exception as error:
             self._works.pop(key, None)
             if not isinstance(error, InputError):
-                log.exception("A sweep failed.")
+                log.exception("A question could not be answered.")
                 why = " ".join(str(error).split())  # one line, however many there were
-                error = f"The sweep stopped: {type(error).__name__}: {why}; the server's log tells more."
+                error = f"The measurement stopped: {type(error).__name__}: {why}; the server's log tells more."
             self._update(key, {"status": "failed", "message": str(error)})
 
     def _update(self, key: str, fields: Message) -> None:
@@ -103,7 +103,7 @@ class Worker:
 
 def main() -> None:
     """Runs until standard input closes."""
-    parser = argparse.ArgumentParser(description="Runs sweeps for the dashboard; not for use by hand.")
+    parser = argparse.ArgumentParser(description="Answers the dashboard's questions; not for use by hand.")
     parser.add_argument("--cache", type=Path, required=True)
     add_option(parser)
     arguments = parser.parse_args()
