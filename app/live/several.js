@@ -1,11 +1,10 @@
 // What the pages with several curves have in common: a banner that answers, charts, a ranked table, and the foot.
 
-import { showChip } from "./chip.js";
 import { createFoot } from "./foot.js";
 import { createFollower, mounted } from "./mount.js";
 import { plotlyFigure } from "./picture.js";
 import { createRanking } from "./ranking.js";
-import { bannerOf } from "./states.js";
+import { bannerOf, showBanner } from "./states.js";
 
 /**
  * The default export of such a component.
@@ -43,11 +42,7 @@ export function severalCurves({ plots, createCharts, answer, columns, swatch }) 
     }
 
     function render({ shown, connection, data }) {
-      const said = banner(shown, connection === "gone", answer);
-      part("verdict").dataset.tone = said.tone;
-      showChip(part("verdict-chip"), said.name, said.tone);
-      write(part("headline"), said.headline);
-      write(part("detail"), said.detail);
+      showBanner(part, banner(shown, connection === "gone", answer));
       part("empty").textContent = broken ? "The charts could not be loaded; reload the page." : "Nothing measured yet.";
       part("empty").hidden = !broken && (shown?.rows.some(Boolean) ?? false);
       ranking?.show(shown);
@@ -96,9 +91,4 @@ export function rowsOf(snapshot, curve) {
 /** The curves of which a clean regime was found, and confirmed where that was tried. */
 export function cleanCurves(snapshot) {
   return snapshot.curves.filter((curve) => curve.state === "done" && curve.regime && curve.tone === "clean");
-}
-
-/** Set a text only when it is another, so that a screen reader hears changes alone. */
-export function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }
