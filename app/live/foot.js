@@ -70,7 +70,7 @@ export function createFoot(part, { onCommand, figures, plotly, signal }) {
 
   /** Make a file in the browser; say so where that fails. */
   async function build(form) {
-    const root = part("foot").closest(".rs-explore");
+    const root = part("foot").closest(".rs-live");
     const caption = [part("headline").textContent, part("detail").textContent, window.location.href];
     try {
       if (form === "html") await savePage(root, plotly, figures(), shown, data);
