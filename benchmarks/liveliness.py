@@ -157,9 +157,7 @@ def _zoom(page: Page) -> None:
     page.mouse.move(left + 0.7 * width, top + 80, steps=5)
     page.mouse.up()
     part(page, "reset-zoom").wait_for()
-    page.evaluate(
-        "seen.range = String(document.querySelector('.rs-live [data-part=sweep]')._fullLayout.xaxis.range)"
-    )
+    page.evaluate("seen.range = String(document.querySelector('.rs-live [data-part=sweep]')._fullLayout.xaxis.range)")
 
 
 def _await_updates(page: Page, count: int) -> None:

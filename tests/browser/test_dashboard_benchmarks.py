@@ -64,9 +64,7 @@ def test_another_chart_and_a_blank_one_are_seen(page: Page) -> None:
     )
     page.evaluate(FRAMES, 6)
     assert page.evaluate("[seen.nodes.size, seen.blank]") == [2, 0]
-    page.evaluate(
-        "document.querySelector('.point').remove(); document.querySelector('.rs-live').dataset.version = 2"
-    )
+    page.evaluate("document.querySelector('.point').remove(); document.querySelector('.rs-live').dataset.version = 2")
     page.evaluate(FRAMES, 9)
     assert page.evaluate("[seen.blank > 0, seen.updates.length]") == [True, 2]
 

@@ -14,9 +14,7 @@ pytestmark = pytest.mark.browser
 
 Tab = Callable[..., View]
 
-ZOOM = (
-    "() => document.querySelector('.rs-live [data-part=sweep]')._fullLayout.xaxis.range.map((end) => end.toFixed(3))"
-)
+ZOOM = "() => document.querySelector('.rs-live [data-part=sweep]')._fullLayout.xaxis.range.map((end) => end.toFixed(3))"
 
 
 def test_the_default_experiment_computes_by_itself(tab: Tab) -> None:
