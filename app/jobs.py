@@ -284,14 +284,17 @@ class JobManager:
     def _tell(self, job: Job, change: Message) -> None:
         before = job.snapshot.get("status")
         job.snapshot = job.snapshot.updated(change)
-        for listener in job.listeners:
-            listener()
         if job.snapshot.get("status") not in (before, "queued"):
             self._keep(job)
+        for listener in job.listeners:
+            listener()
 
     def _keep(self, job: Job) -> None:
+        """Writes a record; from the history a finished job learns when it was measured, which may be long ago."""
         try:
-            self.history.keep(job.document)
+            kept = self.history.keep(job.document)
+            if job.snapshot.get("status") == "done":
+                job.snapshot = job.snapshot.updated({"measured_at": kept.at})
         except Exception:  # what is measured is in the store: a record that can't be made must not stop the telling
             log.exception("A record of the history could not be made.")
 

@@ -97,8 +97,8 @@ class Document:
         known = [row for row in rows if row is not None]
         progress = fields.get("progress") or {}
         status: Status = "running" if fields["status"] == "queued" else fields["status"]
-        where, now = fields.get("device") or "", _now()
-        common = {"done": progress.get("done", 0), "total": progress.get("total", 0), "where": where, "at": now}
+        where, at = fields.get("device") or "", fields.get("measured_at") or _now()
+        common = {"done": progress.get("done", 0), "total": progress.get("total", 0), "where": where, "at": at}
         made = _version()
         if isinstance(question, Experiment):
             analysis = _analysis(known, fields)
