@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from engine import report
 from engine.dials import InputError, shown
 from engine.intervals import Interval
-from engine.questions import Question, read_question
+from engine.questions import PhaseMap, Question, read_question
 from engine.regime import Analysis, Confirmation, verdict
 from engine.spec import MOST_STRENGTHS, Experiment
 from engine.strength import Row
@@ -174,9 +174,11 @@ class Document:
         return repr((self.analysis, self.lines)) == repr((other.analysis, other.lines))  # NaN equals NaN here
 
     def table(self) -> pd.DataFrame:
-        """The result as a table: of a sweep `engine.report.table`, else one row for each line."""
+        """The result as a table: of a sweep or a map as `engine.report` has it, else one row for each line."""
         if self.analysis is not None:
             return report.table(self.analysis)
+        if isinstance(self.question, PhaseMap):
+            return report.map_table(self.lines)
         table = pd.DataFrame([{name: each for name, each in line.items() if name not in PLACES} for line in self.lines])
         missing = {name: "float64" for name in table if table[name].isna().all()}
         return table.astype(missing).convert_dtypes(convert_integer=False, convert_floating=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
@@ -24,9 +24,6 @@ from engine.questions import outer_dial, outer_strengths
 from engine.spec import Experiment
 from engine.steps import Steps, drive
 from engine.sweep import Sweep, side_by_side
-
-OUTER: Final = ("outer_strength", "outer_label", "inner_strength", "inner_label", "verdict")
-"""Columns of a map before those of a sweep's result (`report.COLUMNS`); the verdict is that of the whole sweep."""
 
 
 def sweeps_of(experiment: Experiment, part: int, strengths: Sequence[float]) -> dict[float, Experiment]:
@@ -67,7 +64,7 @@ def phase_map(
     """
     rows = Map(experiment, lab, part, strengths)
     drive(rows.steps(), progress)
-    return pd.concat([_table(row) for row in rows.curves], ignore_index=True)
+    return report.map_table([line for row in rows.curves for line in rows.lines(row) if line])
 
 
 @dataclass(eq=False)
@@ -112,10 +109,21 @@ class Map:
         yield from side_by_side([row.sweep for row in self.curves if row.sweep])
 
     def lines(self, curve: MapRow) -> list[dict[str, Any] | None]:
-        """One for each strength of the inner dial."""
-        measured = lines_of(curve.sweep) if curve.sweep else {}
-        lines = (measured.get(strength) for strength in self._experiment.sweep_strengths)
-        return [line and {"row": curve.title, **line} for line in lines]
+        """One for each strength of the inner dial, with all that `engine.report.map_table` shows of it."""
+        assert curve.sweep is not None, "a row is a sweep"
+        analysis, asked = curve.sweep.analysis(), curve.experiment
+        measured = lines_of(asked, analysis)
+        lines = {
+            row.strength: {
+                "row": curve.title,
+                "outer_strength": curve.outer,
+                "inner_label": asked.degrader.label(row.strength, asked.card),
+                **report.cells(row),
+                **measured[row.strength],
+            }
+            for row in analysis.rows
+        }
+        return [lines.get(strength) for strength in self._experiment.sweep_strengths]
 
 
 def write(path: Path, frame: pd.DataFrame, experiment: Experiment, part: int) -> None:
@@ -126,18 +134,6 @@ def write(path: Path, frame: pd.DataFrame, experiment: Experiment, part: int) ->
         InputError: the file can't be written.
     """
     report.write_table(path, frame, {"experiment": experiment.to_json(), "part": str(part)})
-
-
-def _table(row: MapRow) -> pd.DataFrame:
-    """The result of one sweep, with the names that its columns have in a map."""
-    assert row.sweep is not None, "a row is a sweep"
-    analysis, asked = row.sweep.analysis(), row.sweep.experiment
-    table = report.table(analysis).rename(columns={"strength": "inner_strength"})
-    table.insert(1, "inner_label", [asked.degrader.label(each.strength, asked.card) for each in analysis.rows])
-    table.insert(2, "verdict", analysis.verdict.name)
-    table.insert(0, OUTER[0], row.outer)
-    table.insert(1, OUTER[1], row.title)
-    return table
 
 
 def _parts(experiment: Experiment) -> tuple[Part, ...]:

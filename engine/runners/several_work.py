@@ -9,12 +9,13 @@ from functools import cached_property
 import pandas as pd
 
 from engine.calibrate import spaced_losses
-from engine.comparison import COLUMNS, CURVE, Curve, Several, framed, ranked
+from engine.comparison import COLUMNS, Curve, Several, framed, ranked
 from engine.dial_comparison import Dials
 from engine.intervention_comparison import Interventions, contenders
 from engine.lab import Lab
 from engine.phase_map import Map
 from engine.questions import DialComparison, InterventionComparison, PhaseMap
+from engine.report import CURVE
 from engine.runners import Message
 from engine.words import answer
 
