@@ -8,13 +8,12 @@ from typing import Any, Final, Literal
 
 import streamlit as st
 
-from engine.dials import Dial, InputError, Variant, dials_of, shown
-from engine.dials import listed as listed_for_a_notice
+from engine.dials import Dial, InputError, Variant, dials_of, listed, shown
 from engine.models.base import Card
 
 LOG_STEPS: Final = 40
-LISTED: Final = 8
-"""So many names are listed; of more, their number is told."""
+FEW: Final = 8
+"""So many names are shown; of more, their number is told."""
 DRAWN: Final = "controls-drawn"
 """Where the session keeps the keys of all controls that there have been."""
 
@@ -49,7 +48,7 @@ class Panel:
         """One of several names; `anew`: another network of the same kind begins with `start`, too."""
         index = self._begin(key, names, start, anew)
         value = st.selectbox(label, names, index=index, key=key, help=help, bind="query-params")
-        return self._note(key, value or names[index], f"one of {listed_for_a_notice(names)}")
+        return self._note(key, value or names[index], f"one of {listed(names)}")
 
     def pick(self, label: str, key: str, names: Sequence[str], start: str, help: str) -> str:
         """One of a few names, all of them in view."""
@@ -181,8 +180,8 @@ class Panel:
             self._settle(key, start)
             value = st.selectbox(label, choices, index=choices.index(start) if start in choices else None, **common)
             if groups:
-                st.caption(" · ".join(f"{group}: {listed(parts)}" for group, parts in groups.items()))
-        return self._note(key, value, f"among {listed(choices)}")
+                st.caption(" · ".join(f"{group}: {first_few(parts)}" for group, parts in groups.items()))
+        return self._note(key, value, f"among {first_few(choices)}")
 
     def _begin(self, key: str, names: Sequence[str], start: str, anew: bool = False) -> int:
         """Where a choice begins; what was chosen stays while it is offered, unless another network begins anew."""
@@ -221,10 +220,10 @@ def log_steps(dial: Dial, start: float) -> list[float]:
     return sorted(steps | {start})
 
 
-def listed(names: Sequence[str]) -> str:
+def first_few(names: Sequence[str]) -> str:
     """Names side by side; of very many the first, and how many there are."""
-    more = f", … ({len(names):,} in all)" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
+    more = f", … ({len(names):,} in all)" if len(names) > FEW else ""
+    return ", ".join(names[:FEW]) + more
 
 
 def _offer(key: str, groups: Mapping[str, Sequence[str]]) -> None:
@@ -234,7 +233,7 @@ def _offer(key: str, groups: Mapping[str, Sequence[str]]) -> None:
             for name, parts in groups.items():
                 text = f"{name} ({len(parts)})"
                 st.button(
-                    text, key=f"{key} {name}", help=listed(parts), type="tertiary", on_click=_put, args=(key, parts)
+                    text, key=f"{key} {name}", help=first_few(parts), type="tertiary", on_click=_put, args=(key, parts)
                 )
 
 

@@ -1,7 +1,7 @@
 """Jobs: one for each question that somebody asked, whoever and however many look at it.
 
 The manager belongs to the web process. It starts the worker, keeps what the worker tells as snapshots, and starts the
-worker again if it dies: the sweep then goes on from what was stored.
+worker again if it dies: what was under way then goes on from what was stored.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from app.snapshot import Message, Snapshot, announced
+from app.snapshot import Snapshot, announced
 from engine.dials import InputError
 from engine.documents import Document
 from engine.history import History
-from engine.questions import Question
+from engine.questions import Question, experiment_of
+from engine.runners import Message
 from engine.runners.process import WorkerProcess
 from engine.spec import Experiment
 
@@ -55,7 +56,7 @@ class Worker(Protocol):
 
 def file_name(question: Question) -> str:
     """What a file with a question's answer is called, without its ending."""
-    asked = question if isinstance(question, Experiment) else question.experiment
+    asked = experiment_of(question)
     kind = () if question.kind == "sweep" else (question.kind,)
     return "-".join((*kind, asked.model.name, asked.intervention.name, asked.degrader.name))
 
@@ -82,11 +83,6 @@ class Job:
     def document(self) -> Document:
         """What is known so far, exactly."""
         return Document.of(self.question, self.snapshot.values, self.snapshot.exact_rows)
-
-    @property
-    def file_name(self) -> str:
-        """What a file with the answer is called, without its ending."""
-        return file_name(self.question)
 
     @property
     def active(self) -> bool:
@@ -288,14 +284,17 @@ class JobManager:
     def _tell(self, job: Job, change: Message) -> None:
         before = job.snapshot.get("status")
         job.snapshot = job.snapshot.updated(change)
-        for listener in job.listeners:
-            listener()
         if job.snapshot.get("status") not in (before, "queued"):
             self._keep(job)
+        for listener in job.listeners:
+            listener()
 
     def _keep(self, job: Job) -> None:
+        """Writes a record; from the history a finished job learns when it was measured, which may be long ago."""
         try:
-            self.history.keep(job.document)
+            kept = self.history.keep(job.document)
+            if job.snapshot.get("status") == "done":
+                job.snapshot = job.snapshot.updated({"measured_at": kept.at})
         except Exception:  # what is measured is in the store: a record that can't be made must not stop the telling
             log.exception("A record of the history could not be made.")
 

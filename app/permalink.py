@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from engine.questions import DialComparison, InterventionComparison, PhaseMap, Question
+from engine.questions import DialComparison, InterventionComparison, PhaseMap, Question, outer_dial
 from engine.spec import Experiment
 
 
@@ -18,7 +18,7 @@ def address_of(question: Question) -> str:
         case InterventionComparison(experiment=experiment, redosed=redosed):
             return _address("/compare-interventions", experiment, **({"redosed": "true"} if redosed else {}))
         case PhaseMap(experiment=experiment, part=part, strengths=strengths):
-            outer = experiment.degrader.parts[part].degrader.name  # type: ignore[attr-defined]  # it is a composition
+            outer = outer_dial(experiment, part).name
             choice = {"outer.part": f"part {part + 1}, {outer}"}
             given = {f"outer.{outer}.strengths": ", ".join(map(repr, strengths))}
             return _address("/phase-map", experiment, **choice, **given)

@@ -1,8 +1,8 @@
 """What the server offers beside Streamlit's pages: the live component's files, and the jobs.
 
 `WS /api/jobs/{key}` sends a snapshot and then what changes, at most ten times a second, and takes `cancel`, `resume`,
-`focus` and `leave`. `GET /api/jobs/{key}/result.{csv,parquet,json}` is what is measured so far as a file, and
-`GET /api/history/{name}/result.…` what was measured before.
+`focus` and `leave`. `GET /api/jobs/{key}/result.{form}` is what is measured so far as a file of one of the kinds in
+`engine.documents.Form`, and `GET /api/history/{name}/result.{form}` what was measured before.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -24,8 +24,6 @@ from app.live import FOLDER
 from app.snapshot import Snapshot
 from engine.documents import Document, Form
 
-MEDIA: Final = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "json": "application/json"}
-"""What a result can be had as, and the type of such a file."""
 REFUSED: Final = 4403
 UNKNOWN: Final = 4404
 PAUSE: Final = 0.1
@@ -87,11 +85,13 @@ def _file(document: Document | None, form: str) -> Response:
     """A result as a file to save."""
     if document is None:
         return PlainTextResponse("There is no such result; reload the page that linked here.\n", status_code=404)
-    if form not in MEDIA:
-        return PlainTextResponse(f"A result is had as {', '.join(MEDIA)}, not as this.\n", status_code=404)
+    if form not in Form.__members__:
+        known = ", ".join(each.name for each in Form)
+        return PlainTextResponse(f"A result is had as {known}, not as this.\n", status_code=404)
+    asked = Form[form]
     name = file_name(document.question) + ("" if document.status == "done" else "-partial")
-    headers = {"Content-Disposition": f'attachment; filename="{name}.{form}"'}
-    return Response(document.file(cast("Form", form)), media_type=MEDIA[form], headers=headers)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{asked.name}"'}
+    return Response(document.file(asked), media_type=asked.media, headers=headers)
 
 
 class _Conversation:

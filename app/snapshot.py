@@ -6,17 +6,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
-from engine.questions import Question
+from engine.questions import Question, experiment_of
 from engine.report import finite
+from engine.runners import Message
 from engine.spec import Experiment
 from engine.words import PENDING, with_network
-
-Message = dict[str, Any]
 
 
 def announced(question: Question) -> Snapshot:
     """What can be said of a question before the engine has said anything."""
-    experiment = question if isinstance(question, Experiment) else question.experiment
+    experiment = experiment_of(question)
     unknown = dict.fromkeys(("degraded_loss", "loss_delta", "effect", "chance", "margin"))
     common = {
         "key": question.key,

@@ -17,6 +17,7 @@ from engine.dials import InputError, Variant, dial_of
 from engine.models.base import Card, Model
 from engine.spec import LEAST_MARGIN, MOST_MARGIN, Experiment, read_variant
 
+LINK: Final = "link"
 NETWORK: Final = "network-shown"
 TRAINED: Final = "end of training"
 
@@ -69,6 +70,14 @@ def choose_experiment(besides: Collection[str] = ()) -> tuple[Experiment, list[s
     if known := _standing(experiment):
         standing.caption(known)
     return experiment, panel.notices
+
+
+def of_link(experiment: Experiment, notices: list[str]) -> list[str]:
+    """What a link asked for in vain, until a setting is changed: from then on the page itself writes the URL."""
+    key, told = st.session_state.setdefault(LINK, (experiment.key, notices))
+    if experiment.key != key:
+        told.clear()
+    return told
 
 
 def _variant(

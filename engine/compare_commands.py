@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.commands import add_lab, check_out, opened_lab, progress_bar
-from engine.dials import InputError
+from engine.dials import InputError, dial_of
+from engine.questions import DialComparison
 from engine.sources import add_source, experiment_of
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from engine.lab import Lab
     from engine.spec import Experiment
 
-COUNT: Final = 6
+COUNT: Final = int(dial_of(DialComparison, "count").default)
 """Losses at which dials are compared, if none are given."""
 
 

@@ -10,7 +10,8 @@ from typing import Any, Final, Literal, Protocol
 import pandas as pd
 
 from engine.degraders.base import Degrader
-from engine.regime import Verdict
+from engine.regime import Analysis, Verdict
+from engine.report import CURVE
 from engine.spec import Experiment
 from engine.steps import Steps
 from engine.sweep import Sweep
@@ -23,10 +24,6 @@ MEASURED: Final = (
     *("selectivity_gain", "frontier", "state", "reason", "draws", "items"),
 )
 """Columns that are a `Row`'s; bounds are those of the two-sided (1 − 2α) interval."""
-
-CURVE: Final = ("verdict", "confirmed", "regime", "regime_loss_low", "regime_loss_high")
-"""Columns that say the same in every row of one curve: its verdict, whether a second look confirms it, and the clean
-regime in the dial's own units and in degraded loss, nats."""
 
 COLUMNS: Final = (*MEASURED, "label", *CURVE, "note")
 """`label` is the strength with its name ("step 597"); `note` says what is special about a row, else it is empty."""
@@ -123,9 +120,8 @@ def framed(lines: Sequence[Mapping[str, Any]], names: Sequence[str]) -> pd.DataF
     return frame.astype(numbers | TYPES)
 
 
-def lines_of(sweep: Sweep) -> dict[float, dict[str, Any]]:
+def lines_of(asked: Experiment, analysis: Analysis) -> dict[float, dict[str, Any]]:
     """What a sweep says so far, by strength: a line for each, without a note."""
-    analysis, asked = sweep.analysis(), sweep.experiment
     curve = {
         "verdict": analysis.verdict.name,
         "confirmed": analysis.confirmed,

@@ -13,10 +13,11 @@ import pandas as pd
 
 from engine import discovery
 from engine.calibrate import DRAWS, Calibration, at_strengths, calibrating, grid_of, strengths_of
-from engine.comparison import CURVE, Curve, CurveState, framed, lines_of
+from engine.comparison import Curve, CurveState, framed, lines_of
 from engine.dials import InputError
 from engine.lab import Lab
 from engine.models.base import Progress
+from engine.report import CURVE
 from engine.spec import Experiment
 from engine.steps import Steps, drive
 from engine.sweep import Sweep, side_by_side
@@ -137,7 +138,7 @@ class Dials:
         if not curve.found:
             return [None] * len(self.wanted)
         strengths, left_out = strengths_of(curve.found)
-        measured = lines_of(curve.sweep) if curve.sweep else {}
+        measured = lines_of(curve.experiment, curve.sweep.analysis()) if curve.sweep else {}
         verdict = {name: each.get(name) for each in list(measured.values())[:1] for name in CURVE}
         lines: list[dict[str, Any] | None] = []
         for each in curve.found:

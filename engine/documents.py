@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from importlib.metadata import version
 from typing import Any, Final, Literal, Self, get_args
 
@@ -22,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from engine import report
 from engine.dials import InputError, shown
 from engine.intervals import Interval
-from engine.questions import Question, read_question
+from engine.questions import PhaseMap, Question, read_question
 from engine.regime import Analysis, Confirmation, verdict
 from engine.spec import MOST_STRENGTHS, Experiment
 from engine.strength import Row
@@ -36,12 +37,28 @@ PLACES: Final = ("index", "curve", "place")
 """Where a line stands among the others; a table has that by itself."""
 
 Status = Literal["running", "done", "cancelled", "failed"]
-Form = Literal["csv", "parquet", "json"]
 
 _VERSION = re.compile(r"[\w.+-]{1,40}")
 _ROWS = TypeAdapter(tuple[Row, ...])
 _CONFIRMATION = TypeAdapter(Confirmation | None)
 _BAND = TypeAdapter(tuple[tuple[float, float], ...])
+
+
+class Form(Enum):
+    """A kind of file that a result can be had as; its name is how such a file ends.
+
+    Attributes:
+        title: for people.
+        media: type, for browsers.
+    """
+
+    csv = "CSV", "text/csv"
+    parquet = "Parquet", "application/vnd.apache.parquet"
+    json = "JSON", "application/json"
+
+    def __init__(self, title: str, media: str) -> None:
+        self.title = title
+        self.media = media
 
 
 @dataclass(frozen=True)
@@ -80,8 +97,8 @@ class Document:
         known = [row for row in rows if row is not None]
         progress = fields.get("progress") or {}
         status: Status = "running" if fields["status"] == "queued" else fields["status"]
-        where, now = fields.get("device") or "", _now()
-        common = {"done": progress.get("done", 0), "total": progress.get("total", 0), "where": where, "at": now}
+        where, at = fields.get("device") or "", fields.get("measured_at") or _now()
+        common = {"done": progress.get("done", 0), "total": progress.get("total", 0), "where": where, "at": at}
         made = _version()
         if isinstance(question, Experiment):
             analysis = _analysis(known, fields)
@@ -157,9 +174,11 @@ class Document:
         return repr((self.analysis, self.lines)) == repr((other.analysis, other.lines))  # NaN equals NaN here
 
     def table(self) -> pd.DataFrame:
-        """The result as a table: of a sweep `engine.report.table`, else one row for each line."""
+        """The result as a table: of a sweep or a map as `engine.report` has it, else one row for each line."""
         if self.analysis is not None:
             return report.table(self.analysis)
+        if isinstance(self.question, PhaseMap):
+            return report.map_table(self.lines)
         table = pd.DataFrame([{name: each for name, each in line.items() if name not in PLACES} for line in self.lines])
         missing = {name: "float64" for name in table if table[name].isna().all()}
         return table.astype(missing).convert_dtypes(convert_integer=False, convert_floating=False)
@@ -167,11 +186,11 @@ class Document:
     def file(self, form: Form) -> bytes:
         """The result as a file."""
         match form:
-            case "json":
+            case Form.json:
                 return self.to_json().encode()
-            case "csv":
+            case Form.csv:
                 return self.table().to_csv(index=False).encode()
-            case "parquet":
+            case Form.parquet:
                 return self._parquet()
 
     def _parquet(self) -> bytes:

@@ -56,8 +56,9 @@ class History:
         self._folder = store / FOLDER
         self._read: dict[str, tuple[int, Document | None]] = {}
 
-    def keep(self, document: Document) -> None:
-        """Writes down what is known of a question; what can't be written is only told in the log.
+    def keep(self, document: Document) -> Document:
+        """Writes down what is known of a question, and returns what stands there then; what can't be written is only
+        told in the log.
 
         A finished answer is not replaced by a less finished one, which is on its way to it, nor by itself: it keeps the
         time at which it was measured.
@@ -65,11 +66,12 @@ class History:
         name = document.question.key
         before = self.find(document.question)
         if before is not None and before.status == "done" and (document.status != "done" or before.says(document)):
-            return
+            return before
         try:
             self._write(name, document)
         except OSError as error:
             log.info("The history in %s can't be written (%s).", self._folder, error.strerror)
+        return document
 
     def bring(self, document: Document) -> str:
         """Takes in a document from elsewhere, beside what was measured here; returns its name.

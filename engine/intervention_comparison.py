@@ -145,7 +145,7 @@ class Interventions:
     def lines(self, curve: Compared) -> list[dict[str, Any] | None]:
         """One for each strength."""
         asked = curve.contender
-        measured = lines_of(curve.sweep) if curve.sweep else {}
+        measured = lines_of(curve.experiment, curve.sweep.analysis()) if curve.sweep else {}
         about = {**dict(zip(NAMES, _names(asked), strict=True)), "note": asked.note}
         lines = (measured.get(strength) for strength in asked.experiment.sweep_strengths)
         return [line and {**line, **about} for line in lines]

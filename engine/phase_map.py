@@ -10,23 +10,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
 from engine import report
 from engine.comparison import Curve, lines_of, strength_axis
-from engine.degraders.base import Degrader
 from engine.degraders.compose import Compose, Part
 from engine.dials import InputError
 from engine.lab import Lab
 from engine.models.base import Progress
+from engine.questions import outer_dial, outer_strengths
 from engine.spec import Experiment
 from engine.steps import Steps, drive
 from engine.sweep import Sweep, side_by_side
-
-OUTER: Final = ("outer_strength", "outer_label", "inner_strength", "inner_label", "verdict")
-"""Columns of a map before those of a sweep's result (`report.COLUMNS`); the verdict is that of the whole sweep."""
 
 
 def sweeps_of(experiment: Experiment, part: int, strengths: Sequence[float]) -> dict[float, Experiment]:
@@ -40,11 +37,10 @@ def sweeps_of(experiment: Experiment, part: int, strengths: Sequence[float]) -> 
     Raises:
         InputError: there is no such part, or it has no such strength.
     """
-    outer = _outer(experiment, part)
+    outer = outer_dial(experiment, part)
     if not strengths:
         raise InputError(f"a map needs strengths of {outer.name}, got none; give at least one.")
-    canonical = sorted({outer.canonical(strength, experiment.card) for strength in strengths})
-    return {strength: _with(experiment, part, strength) for strength in canonical}
+    return {strength: _with(experiment, part, strength) for strength in outer_strengths(experiment, part, strengths)}
 
 
 def phase_map(
@@ -68,7 +64,7 @@ def phase_map(
     """
     rows = Map(experiment, lab, part, strengths)
     drive(rows.steps(), progress)
-    return pd.concat([_table(row) for row in rows.curves], ignore_index=True)
+    return report.map_table([line for row in rows.curves for line in rows.lines(row) if line])
 
 
 @dataclass(eq=False)
@@ -93,7 +89,7 @@ class Map:
 
     def __init__(self, experiment: Experiment, lab: Lab, part: int, strengths: Sequence[float]) -> None:
         self._experiment = experiment
-        self._dial = _outer(experiment, part)
+        self._dial = outer_dial(experiment, part)
         self.curves = [
             MapRow(self._dial.label(outer, experiment.card), asked, Sweep(asked, lab), outer=outer)
             for outer, asked in sweeps_of(experiment, part, strengths).items()
@@ -113,10 +109,21 @@ class Map:
         yield from side_by_side([row.sweep for row in self.curves if row.sweep])
 
     def lines(self, curve: MapRow) -> list[dict[str, Any] | None]:
-        """One for each strength of the inner dial."""
-        measured = lines_of(curve.sweep) if curve.sweep else {}
-        lines = (measured.get(strength) for strength in self._experiment.sweep_strengths)
-        return [line and {"row": curve.title, **line} for line in lines]
+        """One for each strength of the inner dial, with all that `engine.report.map_table` shows of it."""
+        assert curve.sweep is not None, "a row is a sweep"
+        analysis, asked = curve.sweep.analysis(), curve.experiment
+        measured = lines_of(asked, analysis)
+        lines = {
+            row.strength: {
+                "row": curve.title,
+                "outer_strength": curve.outer,
+                "inner_label": asked.degrader.label(row.strength, asked.card),
+                **report.cells(row),
+                **measured[row.strength],
+            }
+            for row in analysis.rows
+        }
+        return [lines.get(strength) for strength in self._experiment.sweep_strengths]
 
 
 def write(path: Path, frame: pd.DataFrame, experiment: Experiment, part: int) -> None:
@@ -129,34 +136,9 @@ def write(path: Path, frame: pd.DataFrame, experiment: Experiment, part: int) ->
     report.write_table(path, frame, {"experiment": experiment.to_json(), "part": str(part)})
 
 
-def _table(row: MapRow) -> pd.DataFrame:
-    """The result of one sweep, with the names that its columns have in a map."""
-    assert row.sweep is not None, "a row is a sweep"
-    analysis, asked = row.sweep.analysis(), row.sweep.experiment
-    table = report.table(analysis).rename(columns={"strength": "inner_strength"})
-    table.insert(1, "inner_label", [asked.degrader.label(each.strength, asked.card) for each in analysis.rows])
-    table.insert(2, "verdict", analysis.verdict.name)
-    table.insert(0, OUTER[0], row.outer)
-    table.insert(1, OUTER[1], row.title)
-    return table
-
-
 def _parts(experiment: Experiment) -> tuple[Part, ...]:
-    if not isinstance(experiment.degrader, Compose):
-        raise InputError(
-            f"a map needs the degrader compose, whose parts are the two dials, got {experiment.degrader.name}; compose "
-            "it with another."
-        )
+    assert isinstance(experiment.degrader, Compose), "a map's dials are composed"
     return experiment.degrader.parts
-
-
-def _outer(experiment: Experiment, part: int) -> Degrader:
-    parts = _parts(experiment)
-    fixed = [number for number, each in enumerate(parts) if each.strength is not None]
-    if part not in fixed:
-        known = ", ".join(f"{number} ({parts[number].degrader.name})" for number in fixed)
-        raise InputError(f"the part must be one whose strength is given, {known}, got {part}; choose one of them.")
-    return parts[part].degrader
 
 
 def _with(experiment: Experiment, part: int, strength: float) -> Experiment:

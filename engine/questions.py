@@ -7,11 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar, Final, Self
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, Strict, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PlainSerializer,
+    PlainValidator,
+    Strict,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
+from engine.degraders.base import Degrader
 from engine.degraders.compose import Compose
 from engine.dials import InputError, dial, explain, shown
 from engine.spec import Experiment
@@ -80,19 +90,65 @@ class PhaseMap(_AboutAnExperiment):
     part: Annotated[int, Strict()]
     strengths: tuple[Annotated[float, Strict()], ...]
 
-    @model_validator(mode="after")
-    def _is_a_map(self) -> Self:
-        degrader = self.experiment.degrader
-        fixed = [number for number, each in enumerate(getattr(degrader, "parts", ())) if each.strength is not None]
-        if not isinstance(degrader, Compose) or self.part not in fixed:
-            known = ", ".join(map(str, fixed)) or "none, since the degrader is not compose"
-            raise InputError(f"map: 'part' must be one whose strength is given ({known}), got {self.part}; choose one.")
-        if not 1 <= len(self.strengths) <= MOST_OUTER:
+    # what the fields before were refused for is told first, so the validators need not mind what is missing
+
+    @field_validator("part")
+    @classmethod
+    def _has_a_strength(cls, part: int, others: ValidationInfo) -> int:
+        if "experiment" in others.data:
+            outer_dial(others.data["experiment"], part)
+        return part
+
+    @field_validator("strengths")
+    @classmethod
+    def _canonical(cls, strengths: tuple[float, ...], others: ValidationInfo) -> tuple[float, ...]:
+        if not {"experiment", "part"} <= others.data.keys():
+            return strengths
+        canonical = outer_strengths(others.data["experiment"], others.data["part"], strengths)
+        if not 1 <= len(canonical) <= MOST_OUTER:
             raise InputError(
-                f"map: 'strengths' must be 1 to {MOST_OUTER} strengths of the outer dial, got {len(self.strengths)}; "
+                f"map: 'strengths' must be 1 to {MOST_OUTER} strengths of the outer dial, got {len(canonical)}; "
                 "give others."
             )
-        return self
+        return canonical
+
+
+def outer_dials(experiment: Experiment) -> Mapping[int, Degrader]:
+    """What can be the outer dial of a map: parts of the composition whose strength is given, by number from 0.
+
+    Raises:
+        InputError: the degrader is no composition.
+    """
+    degrader = experiment.degrader
+    if not isinstance(degrader, Compose):
+        raise InputError(
+            f"a map needs the degrader compose, whose parts are the two dials, got {degrader.name}; compose it with "
+            "another."
+        )
+    return {number: part.degrader for number, part in enumerate(degrader.parts) if part.strength is not None}
+
+
+def outer_dial(experiment: Experiment, part: int) -> Degrader:
+    """The part of the composition that is a map's outer dial.
+
+    Raises:
+        InputError: it can't be that.
+    """
+    dials = outer_dials(experiment)
+    if part not in dials:
+        known = ", ".join(f"{number} ({outer.name})" for number, outer in dials.items())
+        raise InputError(f"the part must be one whose strength is given, {known}, got {part}; choose one of them.")
+    return dials[part]
+
+
+def outer_strengths(experiment: Experiment, part: int, strengths: Iterable[float]) -> tuple[float, ...]:
+    """Strengths of the outer dial in their canonical form: as the dial names them, ascending, each once.
+
+    Raises:
+        InputError: the dial has no such strength, or the part can't be the outer dial.
+    """
+    outer = outer_dial(experiment, part)
+    return tuple(sorted({outer.canonical(strength, experiment.card) for strength in strengths}))
 
 
 Question = Experiment | DialComparison | InterventionComparison | PhaseMap
@@ -100,6 +156,11 @@ Question = Experiment | DialComparison | InterventionComparison | PhaseMap
 KINDS: Final[Mapping[str, type[Question]]] = {
     kind.kind: kind for kind in (Experiment, DialComparison, InterventionComparison, PhaseMap)
 }
+
+
+def experiment_of(question: Question) -> Experiment:
+    """What a question is about: the experiment that it has, or is."""
+    return question if isinstance(question, Experiment) else question.experiment
 
 
 def read_question(kind: object, form: object) -> Question:

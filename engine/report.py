@@ -1,4 +1,4 @@
-"""A sweep's result as a table, and its file: Parquet with the Experiment in its metadata."""
+"""The results of a sweep and of a map as tables, and their files: Parquet with what was asked in its metadata."""
 
 from __future__ import annotations
 
@@ -38,30 +38,42 @@ COLUMNS: Final = (
 HEALTH: Final = tuple(field.name for field in fields(Health))
 """Further columns where networks were sampled."""
 
+CURVE: Final = ("verdict", "confirmed", "regime", "regime_loss_low", "regime_loss_high")
+"""Columns of several sweeps that say the same in every row of one: its verdict, whether a second look confirms it, and
+the clean regime in the dial's own units and in degraded loss, nats."""
+
+OUTER: Final = ("outer_strength", "outer_label", "inner_strength", "inner_label", *CURVE)
+"""Columns of a map before those of a sweep's result; the verdict is that of the whole sweep."""
+
 METADATA: Final = b"regimescope"
 
 
 def table(analysis: Analysis) -> pd.DataFrame:
     """The rows of a sweep, one for each strength."""
-    names, lines = flat([asdict(row) for row in analysis.rows])
-    return pd.DataFrame(lines, columns=pd.Index(names))
+    return _tabled([cells(row) for row in analysis.rows], COLUMNS)
 
 
-def flat(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
-    """The columns of a table of rows, which come as mappings, and its lines: the health of a row is in them."""
-    sampled = any(row.get("health") for row in rows)
-    names = (*COLUMNS, *HEALTH) if sampled else COLUMNS
-    beside = [{**row, **(row.get("health") or {}), **_counts(row.get("shams") or ())} for row in rows]
-    return names, [{name: line.get(name) for name in names} for line in beside]
+def map_table(lines: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The lines of a map (`engine.phase_map`), one for each pair of strengths."""
+    named = [{**line, "outer_label": line.get("row"), "inner_strength": line.get("strength")} for line in lines]
+    return _tabled(named, (*OUTER, *COLUMNS[1:]))
 
 
-def _counts(shams: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """How many shams were run beside a strength, of how many the effect is shown to be less, and how many are clean."""
-    return {
-        "shams": len(shams),
-        "shams_beaten": sum(sham["beaten"] for sham in shams),
-        "shams_clean": sum(sham["state"] == "clean" for sham in shams),
+def cells(row: Row) -> dict[str, Any]:
+    """What `COLUMNS` have of a row, and `HEALTH` where networks were sampled."""
+    counts = {
+        "shams": len(row.shams),
+        "shams_beaten": sum(sham.beaten for sham in row.shams),
+        "shams_clean": sum(sham.state == "clean" for sham in row.shams),
     }
+    measured = {name: counts[name] if name in counts else getattr(row, name) for name in COLUMNS}
+    return {**measured, **(asdict(row.health) if row.health else {})}
+
+
+def _tabled(lines: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """Lines as a table of these columns, and of `HEALTH` where networks were sampled."""
+    names = (*columns, *HEALTH) if any(name in line for line in lines for name in HEALTH) else columns
+    return pd.DataFrame([{name: line.get(name) for name in names} for line in lines], columns=pd.Index(names))
 
 
 def item_table(sweep: Sweep) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pprint import pformat
 
-from engine.questions import DialComparison, InterventionComparison, PhaseMap, Question
+from engine.questions import DialComparison, InterventionComparison, PhaseMap, Question, experiment_of
 from engine.spec import Experiment
 
 _LAB = """from engine.lab import Lab
@@ -16,7 +16,7 @@ from engine.store import Store, default_folder
 
 def python(question: Question) -> str:
     """A program that measures it; what is stored is not measured again."""
-    experiment = question if isinstance(question, Experiment) else question.experiment
+    experiment = experiment_of(question)
     form = pformat(experiment.model_dump(mode="json"), width=100, sort_dicts=False)
     asked = f"experiment = Experiment.read(\n{form}\n)\nwith Lab(Store(default_folder())) as lab:\n"
     match question:
@@ -48,7 +48,7 @@ def python(question: Question) -> str:
 
 def command(question: Question) -> str:
     """A command for a POSIX shell that measures it, with the experiment as its input."""
-    experiment = question if isinstance(question, Experiment) else question.experiment
+    experiment = experiment_of(question)
     # JSON has no line break in it, so no line of it can be the word that ends the input
     form = json.dumps(experiment.model_dump(mode="json"))
     return f"regimescope {_arguments(question)} <<'EOF'\n{form}\nEOF\n"

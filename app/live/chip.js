@@ -1,5 +1,7 @@
 // The chip that names a state: a colour, and the same shape as the state's points in the charts.
 
+import { write } from "./elements.js";
+
 /** Tone and shape of each state. */
 export const STATES = {
   clean: ["clean", "●"],
@@ -25,5 +27,5 @@ export function toneOf(state) {
 export function showChip(chip, text, tone) {
   chip.dataset.tone = tone;
   chip.dataset.shape = SHAPES[tone] ?? "";
-  if (chip.textContent !== text) chip.textContent = text;
+  write(chip, text);
 }

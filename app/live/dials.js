@@ -3,13 +3,12 @@
 import { frontier, gain, regime } from "./columns.js";
 import { dialsFigure } from "./dials-figure.js";
 import { number } from "./format.js";
-import { openIn } from "./links.js";
 import { cleanCurves, severalCurves } from "./several.js";
 import { CONFIG } from "./sweep-chart.js";
 
 export default severalCurves({
   plots: ["panels"],
-  createCharts,
+  draw,
   answer,
   columns: [
     frontier,
@@ -43,27 +42,11 @@ function answer(snapshot) {
   };
 }
 
-function createCharts(Plotly, part, { signal }) {
+function draw(Plotly, part, snapshot, curves, palette) {
   const node = part("panels");
-  let snapshot = null;
-  let begun = false;
-
-  function draw(shown, palette, isShown) {
-    snapshot = shown;
-    const curves = shown.curves.filter(isShown);
-    const width = node.clientWidth;
-    const { data, layout, height } = dialsFigure(shown, curves, palette, width);
-    node.style.height = `${height}px`;
-    Plotly.react(node, data, { ...layout, width, height }, CONFIG);
-    if (!begun) node.on("plotly_click", ({ points }) => open(points[0].customdata));
-    begun = true;
-    node.setAttribute("aria-label", `Small charts, one a dial, of loss delta and effect against degraded loss. ${part("headline").textContent}`);
-  }
-
-  function open(index) {
-    const row = snapshot.rows[index];
-    if (row && !signal.aborted) window.open(openIn(snapshot.curves[row.curve].experiment, row.strength), "_top");
-  }
-
-  return { draw, close: () => Plotly.purge(node) };
+  const width = node.clientWidth;
+  const { data, layout, height } = dialsFigure(snapshot, curves, palette, width);
+  node.style.height = `${height}px`;
+  Plotly.react(node, data, { ...layout, width, height }, CONFIG);
+  node.setAttribute("aria-label", `Small charts, one a dial, of loss delta and effect against degraded loss. ${part("headline").textContent}`);
 }

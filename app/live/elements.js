@@ -1,4 +1,4 @@
-// Page elements that the examples are made of.
+// Page elements: how they are made and written to.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -23,4 +23,9 @@ export function draw(tag, attributes, ...children) {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
   element.append(...children);
   return element;
+}
+
+/** Set a text only when it is another, so that a screen reader hears changes alone. */
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }

@@ -70,7 +70,7 @@ export function createFoot(part, { onCommand, figures, plotly, signal }) {
 
   /** Make a file in the browser; say so where that fails. */
   async function build(form) {
-    const root = part("foot").closest(".rs-explore");
+    const root = part("foot").closest(".rs-live");
     const caption = [part("headline").textContent, part("detail").textContent, window.location.href];
     try {
       if (form === "html") await savePage(root, plotly, figures(), shown, data);
@@ -127,12 +127,12 @@ export function createFoot(part, { onCommand, figures, plotly, signal }) {
       part("message").textContent = connection === "lost" ? LOST : state === "failed" ? "" : (shown?.message ?? "");
       part("device").textContent = shown?.device ?? "";
       part("store").textContent = shown?.store ?? "";
-      const used = [part("cancel"), part("resume")].includes(document.activeElement);
+      const used = [part("cancel"), part("resume")].find((each) => each === document.activeElement);
       part("cancel").hidden = cut || !["queued", "running"].includes(state);
       part("resume").hidden = cut || !["cancelled", "failed"].includes(state);
       part("reload").hidden = connection !== "gone";
       // who pressed one of two with a key finds the other in its place
-      if (used && document.activeElement?.hidden) [part("cancel"), part("resume")].find((each) => !each.hidden)?.focus();
+      if (used?.hidden) [part("cancel"), part("resume")].find((each) => !each.hidden)?.focus();
       exports.enable(Boolean(done));
     },
   };

@@ -3,14 +3,13 @@
 import { frontier, gain, regime } from "./columns.js";
 import { number } from "./format.js";
 import { interventionsFigure, planeFigure } from "./interventions-figure.js";
-import { openIn } from "./links.js";
 import { cleanCurves, severalCurves } from "./several.js";
 import { swatchOf } from "./standings.js";
 import { CONFIG, sizeOf } from "./sweep-chart.js";
 
 export default severalCurves({
   plots: ["curves", "plane"],
-  createCharts,
+  draw,
   answer,
   swatch: swatchOf,
   columns: [
@@ -44,29 +43,13 @@ function answer(snapshot) {
   };
 }
 
-function createCharts(Plotly, part, { signal }) {
-  const nodes = { curves: part("curves"), plane: part("plane") };
-  let snapshot = null;
-  let begun = false;
-
-  function draw(shown, palette, isShown) {
-    snapshot = shown;
-    const curves = shown.curves.filter(isShown);
-    for (const [name, make] of [["curves", interventionsFigure], ["plane", planeFigure]]) {
-      const { data, layout } = make(shown, curves, palette, sizeOf(nodes[name]));
-      Plotly.react(nodes[name], data, { ...layout, ...sizeOf(nodes[name]) }, CONFIG);
-      if (!begun) nodes[name].on("plotly_click", ({ points }) => open(points[0].customdata));
-    }
-    begun = true;
-    const finding = part("headline").textContent;
-    nodes.curves.setAttribute("aria-label", `Loss delta and effect retained of each intervention. ${finding}`);
-    nodes.plane.setAttribute("aria-label", `Phase plane: absolute loss delta against the share of the effect that is left. ${finding}`);
+function draw(Plotly, part, snapshot, curves, palette) {
+  for (const [name, make] of [["curves", interventionsFigure], ["plane", planeFigure]]) {
+    const node = part(name);
+    const { data, layout } = make(snapshot, curves, palette, sizeOf(node));
+    Plotly.react(node, data, { ...layout, ...sizeOf(node) }, CONFIG);
   }
-
-  function open(index) {
-    const row = snapshot.rows[index];
-    if (row && !signal.aborted) window.open(openIn(snapshot.curves[row.curve].experiment, row.strength), "_top");
-  }
-
-  return { draw, close: () => Object.values(nodes).forEach((node) => Plotly.purge(node)) };
+  const finding = part("headline").textContent;
+  part("curves").setAttribute("aria-label", `Loss delta and effect retained of each intervention. ${finding}`);
+  part("plane").setAttribute("aria-label", `Phase plane: absolute loss delta against the share of the effect that is left. ${finding}`);
 }

@@ -1,10 +1,9 @@
 // One cell of a map: where it lies, what is known of it, and the place where all of it is told.
 
 import { showChip, toneOf } from "./chip.js";
-import { make } from "./elements.js";
+import { make, write } from "./elements.js";
 import { interval, number, percent, signed, times } from "./format.js";
 import { openIn } from "./links.js";
-import { write } from "./several.js";
 
 const HINT = "Point at a cell, touch it, or move with the arrow keys; a click or Enter opens it in Explore.";
 

@@ -126,13 +126,14 @@ function section(title, content) {
   return whole;
 }
 
-/** Where it comes from, and how much of it there was. */
-function origin({ status, device, progress }) {
+/** When it was measured, or else saved, on what, and how much of it there was. */
+function origin({ status, device, progress, measured_at: measured }) {
   const whole = make("p", "origin");
   const link = make("a", "", "Open it in Regimescope");
   link.href = window.location.href;
   const extent = status === "done" ? "" : ` The measurement was ${status}: ${progress.done} of ${progress.total} points.`;
-  whole.append(`Saved on ${new Date().toLocaleString("en-GB")}; measured on: ${device || "unknown"}.${extent} `, link);
+  const time = (measured ? new Date(measured) : new Date()).toLocaleString("en-GB", { timeZoneName: "short" });
+  whole.append(`${measured ? "Measured" : "Saved"} on ${time}; device: ${device || "unknown"}.${extent} `, link);
   return whole;
 }
 

@@ -1,6 +1,5 @@
 // The live component of "Phase map": two dials at once, a cell for each pair of strengths.
 
-import { showChip } from "./chip.js";
 import { createFoot } from "./foot.js";
 import { answer } from "./map-answer.js";
 import { createCellReadout } from "./map-cell.js";
@@ -8,7 +7,8 @@ import { createGrid } from "./map-grid.js";
 import { elementPicture } from "./map-picture.js";
 import { QUANTITIES, createChoice } from "./map-quantities.js";
 import { createFollower, mounted } from "./mount.js";
-import { banner, write } from "./several.js";
+import { banner } from "./several.js";
+import { showBanner } from "./states.js";
 
 export default mounted((root, plotly) => {
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
@@ -23,11 +23,7 @@ export default mounted((root, plotly) => {
 
   function render() {
     const { shown, connection, data } = follower;
-    const said = banner(shown, connection === "gone", answer);
-    part("verdict").dataset.tone = said.tone;
-    showChip(part("verdict-chip"), said.name, said.tone);
-    write(part("headline"), said.headline);
-    write(part("detail"), said.detail);
+    showBanner(part, banner(shown, connection === "gone", answer));
     foot.show(shown, connection, data);
     const known = Boolean(shown?.curves.length);
     part("empty").hidden = known;

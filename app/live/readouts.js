@@ -1,9 +1,10 @@
 // What is said in words and numbers: the verdict, the state at the cursor, the five tiles, the health of samples.
 
 import { showChip, toneOf } from "./chip.js";
+import { write } from "./elements.js";
 import { halfWidth, number, percent, signed, times } from "./format.js";
 import { flagOf, healthText, traceDrawing } from "./health.js";
-import { bannerOf } from "./states.js";
+import { bannerOf, showBanner } from "./states.js";
 
 /**
  * @param {(part: string) => HTMLElement} part finds an element of explore.html by its data-part
@@ -32,11 +33,7 @@ export function createReadouts(part) {
      */
     showVerdict(snapshot, gone) {
       const known = snapshot && snapshot.verdict.tone !== "pending";
-      const { name, tone, headline, detail } = bannerOf(snapshot, gone, known ? snapshot.verdict : null);
-      part("verdict").dataset.tone = tone;
-      showChip(part("verdict-chip"), name, tone);
-      write(part("headline"), headline);
-      write(part("detail"), detail);
+      showBanner(part, bannerOf(snapshot, gone, known ? snapshot.verdict : null));
     },
 
     /**
@@ -182,9 +179,4 @@ function unknownSpread(row) {
 
 function basis({ items, draws }, alpha) {
   return `${percent(1 - 2 * alpha)} interval from ${items} items and ${draws === 1 ? "one draw" : `${draws} draws`}.`;
-}
-
-/** Set a text only when it is another, so that a screen reader hears changes alone. */
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

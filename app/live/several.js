@@ -1,34 +1,36 @@
 // What the pages with several curves have in common: a banner that answers, charts, a ranked table, and the foot.
 
-import { showChip } from "./chip.js";
 import { createFoot } from "./foot.js";
+import { openIn } from "./links.js";
 import { createFollower, mounted } from "./mount.js";
 import { plotlyFigure } from "./picture.js";
 import { createRanking } from "./ranking.js";
-import { bannerOf } from "./states.js";
+import { bannerOf, showBanner } from "./states.js";
 
 /**
  * The default export of such a component.
  * @param {object} view
  * @param {string[]} view.plots names of the parts that are charts
- * @param {(Plotly: object, part: Function, options: object) => {draw: Function, close: Function}} view.createCharts
+ * @param {(Plotly: object, part: Function, snapshot: object, curves: object[], palette: object) => void} view.draw
+ *   draws all of them with these of the snapshot's curves; a point's `customdata` is the index of its row
  * @param {(snapshot: object) => {name: string, tone: string, headline: string, detail: string}} view.answer
- * @param {object[]} [view.columns] of the ranked table, see ranking.js; none: there is no table
+ * @param {object[]} view.columns of the ranked table, see ranking.js
  * @param {(curve: object) => Element} [view.swatch] how a curve looks in the charts
  */
-export function severalCurves({ plots, createCharts, answer, columns, swatch }) {
+export function severalCurves({ plots, draw, answer, columns, swatch }) {
   return mounted((root, address) => {
     const part = (name) => root.querySelector(`[data-part="${name}"]`);
     const ending = new AbortController(); // ends every listener
     const { signal } = ending;
-    let charts = null; // none until Plotly is there
-    let broken = false;
-    let drawn = [];
+    let Plotly = null; // none until it is there
+    let broken = false; // whether it can't be had
+    let drawn = []; // what the charts on screen were made from
+    let onScreen = null; // the snapshot that they show; none before the first
 
     const follower = createFollower(root, { render });
-    const figures = () => (charts?.figures ?? (() => plots.map((name) => plotlyFigure(window.Plotly, part(name)))))();
+    const figures = () => plots.map((name) => plotlyFigure(window.Plotly, part(name)));
     const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures, plotly: address, signal });
-    const ranking = columns && createRanking(part("ranking"), columns, { onChoice: redraw, swatch });
+    const ranking = createRanking(part("ranking"), columns, { onChoice: redraw, swatch });
     const resizing = new ResizeObserver(redraw);
     for (const name of plots) resizing.observe(part(name));
     import(address).then(create, () => {
@@ -38,19 +40,15 @@ export function severalCurves({ plots, createCharts, answer, columns, swatch }) 
 
     function create() {
       if (signal.aborted) return;
-      charts = createCharts(window.Plotly, part, { signal });
+      ({ Plotly } = window);
       redraw();
     }
 
     function render({ shown, connection, data }) {
-      const said = banner(shown, connection === "gone", answer);
-      part("verdict").dataset.tone = said.tone;
-      showChip(part("verdict-chip"), said.name, said.tone);
-      write(part("headline"), said.headline);
-      write(part("detail"), said.detail);
+      showBanner(part, banner(shown, connection === "gone", answer));
       part("empty").textContent = broken ? "The charts could not be loaded; reload the page." : "Nothing measured yet.";
       part("empty").hidden = !broken && (shown?.rows.some(Boolean) ?? false);
-      ranking?.show(shown);
+      ranking.show(shown);
       foot.show(shown, connection, data);
       redraw();
     }
@@ -59,13 +57,21 @@ export function severalCurves({ plots, createCharts, answer, columns, swatch }) 
       const { shown, palette } = follower;
       const known = Boolean(shown?.curves.length);
       for (const name of plots) part(name).style.visibility = known ? "" : "hidden"; // not those of another question
-      if (!charts || !known) return;
-      const hidden = ranking?.hidden() ?? "";
+      if (!Plotly || !known) return;
       const sizes = plots.flatMap((name) => [part(name).clientWidth, part(name).clientHeight]);
-      const source = [shown.key, shown.rows, shown.curves, shown.reference, shown.axes, palette, hidden, ...sizes];
+      const { key, rows, curves, reference, axes } = shown;
+      const source = [key, rows, curves, reference, axes, palette, ranking.hidden(), ...sizes];
       if (source.every((item, at) => item === drawn[at])) return;
       drawn = source;
-      charts.draw(shown, palette, ranking ? (curve) => !ranking.isHidden(curve.index) : () => true);
+      draw(Plotly, part, shown, curves.filter((curve) => !ranking.isHidden(curve.index)), palette);
+      if (!onScreen) for (const name of plots) part(name).on("plotly_click", ({ points }) => open(points[0].customdata));
+      onScreen = shown;
+    }
+
+    /** A click on a point opens in Explore what it stands for. */
+    function open(index) {
+      const row = onScreen.rows[index];
+      if (row && !signal.aborted) window.open(openIn(onScreen.curves[row.curve].experiment, row.strength), "_top");
     }
 
     return {
@@ -75,7 +81,7 @@ export function severalCurves({ plots, createCharts, answer, columns, swatch }) 
         ending.abort();
         follower.close();
         resizing.disconnect();
-        charts?.close();
+        for (const name of plots) Plotly?.purge(part(name));
       },
     };
   });
@@ -96,9 +102,4 @@ export function rowsOf(snapshot, curve) {
 /** The curves of which a clean regime was found, and confirmed where that was tried. */
 export function cleanCurves(snapshot) {
   return snapshot.curves.filter((curve) => curve.state === "done" && curve.regime && curve.tone === "clean");
-}
-
-/** Set a text only when it is another, so that a screen reader hears changes alone. */
-export function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

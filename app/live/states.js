@@ -1,4 +1,7 @@
-// What the banner says while there is no answer yet, or none that can be relied on: the same words on every page.
+// The banner, and what it says while there is no answer yet, or none that can be relied on: the same on every page.
+
+import { showChip } from "./chip.js";
+import { write } from "./elements.js";
 
 /** Said when the server does not know the job any more. */
 export const GONE = "The server no longer knows this experiment, perhaps because it was restarted; reload to go on.";
@@ -35,6 +38,18 @@ export function bannerOf(snapshot, gone, answer) {
     default:
       return answer ?? { ...waiting(snapshot), tone: "pending", detail: "" };
   }
+}
+
+/**
+ * Show it.
+ * @param {(name: string) => HTMLElement} part finds an element of the page by its data-part
+ * @param {{name: string, tone: string, headline: string, detail: string}} said of bannerOf
+ */
+export function showBanner(part, { name, tone, headline, detail }) {
+  part("verdict").dataset.tone = tone;
+  showChip(part("verdict-chip"), name, tone);
+  write(part("headline"), headline);
+  write(part("detail"), detail);
 }
 
 function waiting(snapshot) {

@@ -10,8 +10,7 @@ from app import jobs
 from app.jobs import Job
 from app.live import View
 from app.markdown import plain
-from app.state import choose_experiment
-from app.views.explore import of_link
+from app.state import choose_experiment, of_link
 from app.views.following import follow
 from engine.dials import InputError
 from engine.questions import Question

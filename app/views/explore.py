@@ -6,13 +6,11 @@ import streamlit as st
 
 from app import jobs
 from app.markdown import plain
-from app.state import choose_experiment
+from app.state import choose_experiment, of_link
 from app.views.following import follow
 from engine.dials import InputError
-from engine.spec import Experiment
 
 LAST_SHOWN = "last-shown"
-LINK = "link"
 
 
 def page() -> None:
@@ -33,11 +31,3 @@ def page() -> None:
     if notices:
         above.warning("  \n".join(notices))
     follow("explore", job)
-
-
-def of_link(experiment: Experiment, notices: list[str]) -> list[str]:
-    """What a link asked for in vain, until a setting is changed: from then on the page itself writes the URL."""
-    key, told = st.session_state.setdefault(LINK, (experiment.key, notices))
-    if experiment.key != key:
-        told.clear()
-    return told

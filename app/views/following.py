@@ -10,11 +10,10 @@ from app import jobs, live
 from app.jobs import Job
 from app.live import View
 from engine import snippets
+from engine.documents import Form
 from engine.questions import Question
 
 POLL_SECONDS = 1.0
-FORMS = ("CSV", "Parquet", "JSON")
-"""What a result can be had as; the routes go by the same names in small letters."""
 
 
 class _Followed(NamedTuple):
@@ -43,10 +42,10 @@ def _show(view: View, question: Question, polls: bool) -> None:
         "key": key,
         "kind": question.kind,
         "question": question.model_dump(mode="json"),
-        "name": job.file_name,
+        "name": jobs.file_name(question),
         "snapshot": job.snapshot.whole(),
         "socket": f"/api/jobs/{key}",
-        "files": {form: f"/api/jobs/{key}/result.{form.lower()}" for form in FORMS},
+        "files": {form.title: f"/api/jobs/{key}/result.{form.name}" for form in Form},
         "copy": {"Python": snippets.python(question), "CLI": snippets.command(question)},
     }
     result = live.show(view, data, key=view)

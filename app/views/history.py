@@ -12,10 +12,9 @@ from app.markdown import plain
 from app.permalink import address_of
 from app.views.two_curves import compare
 from engine.dials import InputError
-from engine.documents import Document
+from engine.documents import Document, Form
 from engine.history import Record
-from engine.questions import Question
-from engine.spec import Experiment
+from engine.questions import Question, experiment_of
 from engine.store import Store
 
 SECONDS = 2.0
@@ -104,7 +103,7 @@ def _is_under_way(record: Record, manager: JobManager) -> bool:
 
 def _title(question: Question) -> str:
     """What was asked, in a line."""
-    asked = question if isinstance(question, Experiment) else question.experiment
+    asked = experiment_of(question)
     model = " ".join([asked.model.name, *(f"{name} {value}" for name, value in asked.model.model_dump().items())])
     step = "" if asked.step is None else f" at step {asked.step:,}"
     return " · ".join((asked.intervention.describe(), asked.degrader.name, f"{model}{step}", asked.behaviour.name))
@@ -142,8 +141,8 @@ def _line(record: Record, manager: JobManager) -> Record | None:
         with st.container(horizontal=True):
             st.link_button("Open", address_of(document.question))
             with st.popover("Export"):
-                for form in ("CSV", "Parquet", "JSON"):
-                    st.markdown(f"[{form}](/api/history/{record.name}/result.{form.lower()})")
+                for form in Form:
+                    st.markdown(f"[{form.title}](/api/history/{record.name}/result.{form.name})")
             with st.popover("Delete"):
                 st.markdown(_deletion(record))
                 if st.button("Delete it", key=f"delete-{record.name}"):

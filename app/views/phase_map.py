@@ -16,7 +16,7 @@ from engine.degraders.compose import Compose
 from engine.dials import InputError
 from engine.discovery import read_variant
 from engine.models.base import Card
-from engine.questions import PhaseMap
+from engine.questions import PhaseMap, outer_dial, outer_dials
 from engine.spec import Experiment
 
 ABOUT = """Two dials at once: the degrader at the side, and an outer one that degrades as well. Each cell is judged as a
@@ -39,8 +39,7 @@ def _question(experiment: Experiment) -> PhaseMap:
     left, right = st.columns(2)
     with left:
         composed, part = _composed(panel, experiment)
-    assert isinstance(composed.degrader, Compose), "two dials are composed"
-    outer = composed.degrader.parts[part].degrader
+    outer = outer_dial(composed, part)
     with right:
         strengths = panel.numbers(
             "Strengths of the outer dial",
@@ -52,9 +51,7 @@ def _question(experiment: Experiment) -> PhaseMap:
     panel.finish()
     if panel.notices:
         st.warning("  \n".join(panel.notices))
-    card = composed.card
-    canonical = sorted({outer.canonical(strength, card) for strength in strengths or ()})
-    question = PhaseMap.read({"experiment": composed, "part": part, "strengths": canonical})
+    question = PhaseMap.read({"experiment": composed, "part": part, "strengths": strengths or ()})
     right.caption(_extent(question))
     return question
 
@@ -80,12 +77,8 @@ def _composed(panel: Panel, experiment: Experiment) -> tuple[Experiment, int]:
     """The experiment on both dials, and which part is the outer one."""
     degrader = experiment.degrader
     if isinstance(degrader, Compose):
-        fixed = {
-            f"part {number + 1}, {part.degrader.name}": number
-            for number, part in enumerate(degrader.parts)
-            if part.strength is not None
-        }
-        return experiment, fixed[panel.choose("Outer dial", f"{OUTER}.part", list(fixed), next(iter(fixed)))]
+        dials = {f"part {number + 1}, {outer.name}": number for number, outer in outer_dials(experiment).items()}
+        return experiment, dials[panel.choose("Outer dial", f"{OUTER}.part", list(dials), next(iter(dials)))]
     known = _beside(degrader, experiment.card)
     if not known:
         raise InputError(

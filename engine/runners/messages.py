@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from engine.runners import examples
+from engine.runners import Message, examples
 from engine.sweep import Sweep
 from engine.words import answer, place
-
-Message = dict[str, Any]
 
 MOST_CHAINS: Final = 8
 MOST_STEPS: Final = 60

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+from engine.runners import Message
 
 
 class WorkerProcess:
@@ -24,7 +25,7 @@ class WorkerProcess:
         """The process' number."""
         return self._process.pid
 
-    def send(self, command: dict[str, Any]) -> None:
+    def send(self, command: Message) -> None:
         """Sends a command; to a worker that has died it goes nowhere, and `events` has come to its end."""
         assert self._process.stdin is not None
         try:
@@ -33,7 +34,7 @@ class WorkerProcess:
         except (BrokenPipeError, ValueError):
             pass
 
-    def events(self) -> Iterator[dict[str, Any]]:
+    def events(self) -> Iterator[Message]:
         """The worker's events, until it ends."""
         assert self._process.stdout is not None
         with self._process.stdout as lines:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
 from engine.calibrate import spaced_losses
-from engine.comparison import COLUMNS, CURVE, Curve, Several, framed, ranked
+from engine.comparison import COLUMNS, Curve, Several, framed, ranked
 from engine.dial_comparison import Dials
 from engine.intervention_comparison import Interventions, contenders
 from engine.lab import Lab
 from engine.phase_map import Map
 from engine.questions import DialComparison, InterventionComparison, PhaseMap
+from engine.report import CURVE
+from engine.runners import Message
 from engine.words import answer
 
-Message = dict[str, Any]
 LongQuestion = DialComparison | InterventionComparison | PhaseMap
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from engine.lab import Lab
-from engine.runners import messages
+from engine.runners import Message, messages
 from engine.spec import Experiment
 from engine.sweep import Sweep
-
-Message = dict[str, Any]
 
 
 class SweepWork:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from engine.lab import Lab
 from engine.questions import Question
+from engine.runners import Message
 from engine.runners.several_work import SeveralWork
 from engine.runners.sweep_work import SweepWork
 from engine.spec import Experiment
-
-Message = dict[str, Any]
 
 
 class Work(Protocol):

@@ -1,12 +1,12 @@
-"""The worker: a process of its own that runs sweeps and speaks JSON lines, so that torch stays out of the web server.
+"""The worker: a process of its own that answers questions in JSON lines, so that torch stays out of the web server.
 
 It reads commands from standard input and writes events to standard output. One batch is computed at a time and commands
-are obeyed between batches; several sweeps take turns. When standard input closes, whoever started the worker is gone,
-and so is the worker.
+are obeyed between batches; several questions take turns. When standard input closes, whoever started the worker is
+gone, and so is the worker.
 
 Commands: `{"do": "start", "key", "kind", "question"}`, `{"do": "cancel", "key"}`, `{"do": "focus", "key", "strength"}`.
 Events: `{"event": "ready", "device", "store", "message"}` and `{"event": "update", "key", …}`, whose other fields
-replace those of the sweep's snapshot; `rows` given by index replace single rows.
+replace those of the question's snapshot; `rows` given by index replace single rows.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from engine.device import add_option
 from engine.dials import InputError
 from engine.lab import Lab, keep_freed_memory
 from engine.questions import Question, read_question
+from engine.runners import Message
 from engine.runners.work import Work, work_of
 from engine.store import Store
 
 log = logging.getLogger(__name__)
 
-Tell = Callable[[dict[str, Any]], None]
+Tell = Callable[[Message], None]
 
 
 class Worker:
@@ -52,8 +52,8 @@ class Worker:
         """Tells that the worker is ready, and on what it runs."""
         self._tell({"event": "ready", "device": self._lab.where, **self._store()})
 
-    def obey(self, command: dict[str, Any]) -> None:
-        """Carries out one command; one about a sweep that is not under way has nothing to do."""
+    def obey(self, command: Message) -> None:
+        """Carries out one command; one about a question that is not under way has nothing to do."""
         match command:
             case {"do": "start", "key": key, "kind": kind, "question": form} if key not in self._works:
                 with self._lab.store.owned_by(key):
@@ -75,24 +75,24 @@ class Worker:
         self._works[key] = work
         self._report(key, work, work.recall())
 
-    def _report(self, key: str, work: Work, news: dict[str, Any]) -> None:
+    def _report(self, key: str, work: Work, news: Message) -> None:
         if work.finished:
             del self._works[key]
         self._update(key, {**news, **self._store()})
 
     def _guarded(self, key: str, work: Callable[[], None]) -> None:
-        """A sweep that fails says why and leaves the others alone."""
+        """A question whose work fails says why and leaves the others alone."""
         try:
             work()
         except Exception as error:
             self._works.pop(key, None)
             if not isinstance(error, InputError):
-                log.exception("A sweep failed.")
+                log.exception("A question could not be answered.")
                 why = " ".join(str(error).split())  # one line, however many there were
-                error = f"The sweep stopped: {type(error).__name__}: {why}; the server's log tells more."
+                error = f"The measurement stopped: {type(error).__name__}: {why}; the server's log tells more."
             self._update(key, {"status": "failed", "message": str(error)})
 
-    def _update(self, key: str, fields: dict[str, Any]) -> None:
+    def _update(self, key: str, fields: Message) -> None:
         self._tell({"event": "update", "key": key, **fields})
 
     def _store(self) -> dict[str, str]:
@@ -103,7 +103,7 @@ class Worker:
 
 def main() -> None:
     """Runs until standard input closes."""
-    parser = argparse.ArgumentParser(description="Runs sweeps for the dashboard; not for use by hand.")
+    parser = argparse.ArgumentParser(description="Answers the dashboard's questions; not for use by hand.")
     parser.add_argument("--cache", type=Path, required=True)
     add_option(parser)
     arguments = parser.parse_args()
@@ -112,11 +112,11 @@ def main() -> None:
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not get among the events
 
-    def tell(event: dict[str, Any]) -> None:
+    def tell(event: Message) -> None:
         events.write(json.dumps(event) + "\n")
         events.flush()
 
-    inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(inbox,), daemon=True).start()
     keep_freed_memory()
     worker = Worker(Lab(Store(arguments.cache), device=arguments.device), tell)
@@ -127,7 +127,7 @@ def main() -> None:
         worker.turn()
 
 
-def _read(inbox: queue.SimpleQueue[dict[str, Any]]) -> None:
+def _read(inbox: queue.SimpleQueue[Message]) -> None:
     for line in sys.stdin:
         inbox.put(json.loads(line))
     os._exit(0)  # at once, mid-batch or not: what is stored is safe, and nobody listens any more

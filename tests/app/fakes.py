@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import Any
 
 from app.jobs import Job, JobManager
-from app.snapshot import Message
+from engine.runners import Message
 from engine.strength import Row
 
 PATIENCE = 10.0

@@ -18,7 +18,7 @@ from websockets.typing import Origin
 
 from app import routes
 from app.jobs import JobManager
-from app.snapshot import Message
+from engine.runners import Message
 
 SOON = 0.05
 """Seconds that stand for `REOPENING`, so that no test waits two of them."""

@@ -13,7 +13,7 @@ from sites import Site, serving
 
 from app import live, routes
 from app.jobs import Job, JobManager
-from engine import report
+from engine import documents, report
 from engine.documents import Document
 from engine.report import COLUMNS, HEALTH
 from engine.spec import Experiment
@@ -113,6 +113,22 @@ def test_what_was_measured_before_is_had_as_well(site: Site, workers: Workers, j
     response, body = site.get(f"/api/history/{job.question.key}/result.json")
     assert response.status == 200
     assert Document.from_json(body).question == job.question
+
+
+def test_a_recalled_result_keeps_the_time_at_which_it_was_measured(
+    site: Site, workers: Workers, job: Job, manager: JobManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = job.question.key
+    for minute in range(2):
+        monkeypatch.setattr(documents, "_now", lambda minute=minute: f"2030-01-01T00:0{minute}:00+00:00")
+        found = manager.open(job.question)
+        told(found, workers)
+        assert found.snapshot.get("measured_at") is None, "it is not done"
+        workers.latest.update(key, status="done")
+        assert found.snapshot.get("measured_at") == "2030-01-01T00:00:00+00:00"
+        _, body = site.get(f"/api/jobs/{key}/result.json")
+        assert Document.from_json(body).at == "2030-01-01T00:00:00+00:00"
+        manager.forget(key)  # as another server does that begins anew
 
 
 # ---- the live component's files --------------------------------------------------------------------------------------

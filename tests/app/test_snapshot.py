@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.snapshot import Message, Snapshot, announced
+from app.snapshot import Snapshot, announced
+from engine.runners import Message
 from engine.spec import Experiment
 from engine.words import PENDING
 

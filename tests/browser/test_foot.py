@@ -6,6 +6,7 @@ import csv
 import json
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ HOSTILE = "</script><script>document.title = 'taken over'</script><!--<script>\"
 
 SAVE_HOSTILE = """async (hostile) => {
     const { savePage } = await import("/live/page-file.js")
-    const root = document.querySelector(".rs-explore")
+    const root = document.querySelector(".rs-live")
     const plotly = document.querySelector("link[rel=modulepreload][href*=plotly]").href
     const layout = { title: { text: hostile } }
     const figure = { width: 300, height: 200, plot: () => ({ data: [{ y: [1], name: hostile }], layout }) }
@@ -85,6 +86,8 @@ def test_a_saved_page_works_without_the_server_and_says_the_same(view: View, tmp
     assert page.locator("body > p").first.inner_text() == view.part("detail").inner_text()
     assert page.get_by_role("link").get_attribute("href") == view.page.url
     answer = json.loads(page.locator("#answer").inner_text())
+    assert datetime.now(UTC) - datetime.fromisoformat(answer["result"]["measured_at"]) < timedelta(hours=1)
+    assert page.locator(".origin").inner_text().startswith("Measured on ")
     assert Experiment.read(answer["question"]).key == view.data("key")
     names = ("strength", "degraded_loss", "loss_delta", "effect_low", "retention", "state")
     assert [[row[name] for name in names] for row in answer["result"]["rows"]] == [

@@ -36,7 +36,7 @@ READ_CONTRASTS = """() => {
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
     }
     const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim())
-    const texts = [...document.querySelectorAll(".rs-explore *, .rs-explore")].filter(
+    const texts = [...document.querySelectorAll(".rs-live *, .rs-live")].filter(
         (element) => element instanceof HTMLElement && hasText(element) && element.checkVisibility()
     )
     return texts.map((element) => {

@@ -60,6 +60,14 @@ def test_interventions_are_compared_in_a_table_and_charts(tab: Tab, tmp_path: Pa
     other = opened(tab, f"compare-interventions?{SMALL}")  # somebody else, who sees it at once
     other.until_status("done")
     assert other.data("key") == view.data("key")
+    plane = other.part("plane")
+    expect(plane.locator(".scatterlayer .point").first).to_be_attached()
+    index = plane.evaluate("node => node.data.flatMap((trace) => trace.customdata ?? []).find((index) => index > 0)")
+    with other.page.expect_navigation():
+        plane.evaluate("(node, index) => node.emit('plotly_click', { points: [{ customdata: index }] })", index)
+    other.until_status("done")
+    assert "experiment=" in other.page.url
+    assert "#s=" in other.page.url
 
     name = lines.first.get_by_role("link")
     with view.page.expect_navigation():

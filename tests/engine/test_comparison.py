@@ -260,7 +260,12 @@ def test_each_intervention_is_swept_as_alone(planted: Make, lab: Lab) -> None:
         sweep = Sweep(planted(strengths=[0.1, 0.3], intervention=handle.intervention), lab)
         sweep.run()
         assert list(rows["strength"]) == [0.0, 0.1, 0.3]
-        assert all(same(row, told) for row, told in zip(rows.to_dict("records"), lines_of(sweep).values(), strict=True))
+        assert all(
+            same(row, told)
+            for row, told in zip(
+                rows.to_dict("records"), lines_of(sweep.experiment, sweep.analysis()).values(), strict=True
+            )
+        )
         assert set(rows["standing"]) == {handle.standing}
         assert set(rows["coefficient"]) == {1.0}
     assert (frame["note"] == "").all()

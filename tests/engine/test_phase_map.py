@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,10 +18,13 @@ from engine.cli import main
 from engine.degraders.base import Degraded, Setting
 from engine.degraders.pruning import Pruning
 from engine.dials import InputError
+from engine.documents import Document, Form
 from engine.lab import Lab
 from engine.measure import measure
-from engine.phase_map import OUTER, phase_map, sweeps_of
-from engine.report import COLUMNS, table
+from engine.phase_map import phase_map, sweeps_of
+from engine.questions import PhaseMap
+from engine.report import COLUMNS, HEALTH, OUTER, table
+from engine.runners.work import work_of
 from engine.spec import Experiment
 from engine.store import Store
 from engine.sweep import Sweep
@@ -66,7 +70,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Degraded]:
 
 def test_every_row_is_the_sweep_of_its_composition(mapped: Experiment, lab: Lab, experiment: Make) -> None:
     frame = phase_map(mapped, lab, 0, [0.5, 0.2])
-    assert tuple(frame.columns) == (*OUTER[:4], "verdict", *COLUMNS[1:])
+    assert tuple(frame.columns) == (*OUTER, *COLUMNS[1:])
     assert list(frame["outer_strength"]) == [0.2] * 3 + [0.5] * 3
     assert list(frame["inner_strength"]) == [0.0, *INNER_STRENGTHS] * 2
     for strength in (0.2, 0.5):
@@ -173,6 +177,57 @@ def test_what_is_no_map_is_refused(
     asked = experiment(**({"degrader": PRUNED_AND_NOISED} | changes))
     with pytest.raises(InputError, match=told):
         sweeps_of(asked, part, strengths)
+
+
+# ---- as a question ---------------------------------------------------------------------------------------------------
+
+
+def test_one_map_has_one_key_however_its_strengths_are_written(mapped: Experiment) -> None:
+    asked = PhaseMap(experiment=mapped, part=0, strengths=(0.0, 0.2, 0.5))
+    other = PhaseMap.read({"experiment": mapped.model_dump(mode="json"), "part": 0, "strengths": [0.5, 0, 0.2, 0.5]})
+    assert other == asked
+    assert other.key == asked.key
+
+
+def test_its_strengths_are_those_that_the_outer_dial_names(experiment: Make) -> None:
+    asked = experiment(degrader=composed(("quantisation", 0.125), ("weight-noise", None)))
+    assert PhaseMap(experiment=asked, part=0, strengths=(0.25001, 0.0)).strengths == (0.0, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"part": 1}, r"one whose strength is given, 0 \(pruning\), got 1"),
+        ({"strengths": [0.1, 3.0]}, "strength of pruning must be"),
+        ({"strengths": []}, "must be 1 to 12 strengths of the outer dial, got 0"),
+        ({"strengths": [0.01 * place for place in range(13)]}, "must be 1 to 12 strengths of the outer dial, got 13"),
+        ({"experiment": {}}, "experiment needs the parameter 'model'"),
+    ],
+)
+def test_a_question_that_is_no_map_is_refused(mapped: Experiment, changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        PhaseMap.read({"experiment": mapped, "part": 0, "strengths": [0.1], **changes})
+
+
+@pytest.mark.parametrize("inner", ["weight-noise", {"name": "sgld", "steps": 10, "batch": 2}], ids=["noise", "sgld"])
+def test_an_exported_map_is_the_one_that_the_command_line_writes(experiment: Make, lab: Lab, inner: Any) -> None:
+    parts = [{"degrader": "pruning", "strength": 0.2}, {"degrader": inner}]
+    asked = experiment(degrader={"name": "compose", "parts": parts}, strengths=list(INNER_STRENGTHS), draws=2, shams=1)
+    question = PhaseMap(experiment=asked, part=0, strengths=(0.0, 0.3))
+    work = work_of(question, lab)
+    fields: dict[str, Any] = work.opening()
+    rows: dict[str, dict[str, Any]] = {}
+    while not work.finished:
+        news = work.step()
+        rows |= news.pop("rows")
+        fields |= news
+    document = Document.of(question, fields, [rows[index] for index in sorted(rows, key=int)])
+    frame = phase_map(asked, lab, 0, question.strengths)
+    assert set(HEALTH).issubset(frame) == (inner != "weight-noise")
+    for each in (document, Document.from_json(document.to_json())):
+        pd.testing.assert_frame_equal(each.table(), frame)
+        assert each.file(Form.csv).decode() == frame.to_csv(index=False)
+        assert list(pd.read_parquet(io.BytesIO(each.file(Form.parquet)))) == list(frame)
 
 
 # ---- on the command line ---------------------------------------------------------------------------------------------

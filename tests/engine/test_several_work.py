@@ -17,10 +17,11 @@ from engine.comparison import COLUMNS, ranked
 from engine.dial_comparison import compare_dials
 from engine.intervention_comparison import compare_interventions, contenders
 from engine.lab import Lab
-from engine.phase_map import OUTER, phase_map
+from engine.phase_map import phase_map
 from engine.questions import DialComparison, InterventionComparison, PhaseMap, Question
-from engine.report import finite
-from engine.runners.work import Message, Work, work_of
+from engine.report import OUTER, finite
+from engine.runners import Message
+from engine.runners.work import Work, work_of
 from engine.spec import Experiment
 from engine.store import Store
 

@@ -234,7 +234,7 @@ def test_sweeps_take_turns(worker: Talk, experiment: Make, long: Experiment) -> 
         ({"model": "no-such"}, "model must be one of"),
         ({"strengths": [9.0]}, "strength of weight-noise must be 0 or between"),
         ({"items": -1}, "'items' must be at least 1"),
-        ({"degrader": "loud", "strengths": None, "draws": 1}, "The sweep stopped: RuntimeError: it went wrong"),
+        ({"degrader": "loud", "strengths": None, "draws": 1}, "The measurement stopped: RuntimeError: it went wrong"),
     ],
 )
 def test_an_experiment_that_fails_says_so_in_one_sentence_and_leaves_the_others_alone(
