@@ -26,6 +26,7 @@ def announced(question: Question) -> Snapshot:
         "store": "",
         "progress": {"done": 0, "total": 0, "seconds": 0},
         "sampling": False,
+        "beside": 0,
         "text": {
             "intervention": experiment.intervention.describe(),
             "effect": experiment.behaviour.effect,

@@ -18,8 +18,8 @@ TABS: Final = 20
 WEB: Final = Goal(f"{TABS} tabs on one running sweep: web process", 5, "% of a core", decimals=1)
 ORPHANS: Final = Goal("processes left 3 s after SIGTERM, in the middle of a sweep", 0, "", decimals=0)
 
-SWEEP: Final = {"degrader": "weight-noise", "draws": "64", "doublings": "0", "shams": "0"}
-"""Takes about a minute where nothing else runs, and longer beside a browser."""
+SWEEP: Final = {"degrader": "weight-noise", "items": "1024", "draws": "64", "doublings": "0", "shams": "0"}
+"""Takes several minutes: it must not be done before all tabs are open, and ends with the server."""
 SECONDS: Final = 10
 GRACE: Final = 3.0
 

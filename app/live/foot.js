@@ -121,7 +121,8 @@ export function createFoot(part, { onCommand, figures, plotly, signal }) {
       const steady = state === "running" && !sampling && !cut;
       const left = estimate.left(data.key, steady ? shown.progress : null, performance.now());
       const remaining = left === null ? "" : `, about ${roughly(left)} left`;
-      const points = `${sampling}${done} of ${total} points, ${duration(seconds)}${remaining}`;
+      const turns = steady && shown.beside ? `, in turns with ${others(shown.beside)}` : "";
+      const points = `${sampling}${done} of ${total} points, ${duration(seconds)}${remaining}${turns}`;
       part("progress-text").textContent = total ? points : "";
       // why it failed stands on top
       part("message").textContent = connection === "lost" ? LOST : state === "failed" ? "" : (shown?.message ?? "");
@@ -141,4 +142,8 @@ export function createFoot(part, { onCommand, figures, plotly, signal }) {
 function named(element, name) {
   element.dataset.part = name;
   return element;
+}
+
+function others(count) {
+  return count === 1 ? "another question" : `${count} other questions`;
 }

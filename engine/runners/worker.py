@@ -6,7 +6,8 @@ gone, and so is the worker.
 
 Commands: `{"do": "start", "key", "kind", "question"}`, `{"do": "cancel", "key"}`, `{"do": "focus", "key", "strength"}`.
 Events: `{"event": "ready", "device", "store", "message"}` and `{"event": "update", "key", …}`, whose other fields
-replace those of the question's snapshot; `rows` given by index replace single rows.
+replace those of the question's snapshot; `rows` given by index replace single rows, and `beside` counts the other
+questions that take turns with it.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Worker:
     def _report(self, key: str, work: Work, news: Message) -> None:
         if work.finished:
             del self._works[key]
-        self._update(key, {**news, **self._store()})
+        self._update(key, {**news, "beside": len(self._works.keys() - {key}), **self._store()})
 
     def _guarded(self, key: str, work: Callable[[], None]) -> None:
         """A question whose work fails says why and leaves the others alone."""

@@ -223,8 +223,10 @@ def test_sweeps_take_turns(worker: Talk, experiment: Make, long: Experiment) -> 
     second = worker.start(experiment(seed=4))
     worker.until_status(second, "done")
     assert worker.of(first)[-1]["status"] == "running", "the short one did not wait for the long one"
+    assert worker.of(second)[-1]["beside"] == 1, "and says that it was not alone"
     before = worker.of(first)[-1]["progress"]["done"]
     worker.until(lambda event: event.get("key") == first and event["progress"]["done"] > before)
+    assert worker.of(first)[-1]["beside"] == 0
     worker.process.send({"do": "cancel", "key": first})
 
 
