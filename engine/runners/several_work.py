@@ -139,6 +139,8 @@ class SeveralWork:
             "tone": said.tone,
             "headline": said.headline,
             "detail": said.detail,
+            # why there is no regime, where nothing else is to be noted
+            "note": told["note"] or (said.detail if curve.sweep.finished and said.tone != "clean" else ""),
             "frontier": best["frontier"],
             "frontier_label": None if pd.isna(best["label"]) else best["label"],
             "selectivity_gain": best["selectivity_gain"],
