@@ -10,16 +10,18 @@ import io
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import pairwise
 from typing import Any, Final, Literal, Self, get_args
 
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
-from engine import report
+from engine import contradictions, report
 from engine.dials import InputError, shown
 from engine.intervals import Interval
 from engine.questions import Question, read_question
@@ -39,9 +41,18 @@ Status = Literal["running", "done", "cancelled", "failed"]
 Form = Literal["csv", "parquet", "json"]
 
 _VERSION = re.compile(r"[\w.+-]{1,40}")
-_ROWS = TypeAdapter(tuple[Row, ...])
-_CONFIRMATION = TypeAdapter(Confirmation | None)
-_BAND = TypeAdapter(tuple[tuple[float, float], ...])
+
+
+@dataclass(frozen=True)
+class _Result:
+    """Of a sweep, as it is read."""
+
+    rows: tuple[Row, ...]
+    confirmation: Confirmation | None
+    band: tuple[tuple[float, float], ...]
+
+
+_RESULT = TypeAdapter(_Result)
 
 
 @dataclass(frozen=True)
@@ -115,18 +126,15 @@ class Document:
                 "A result must be a JSON file that was exported here, got no JSON; choose another."
             ) from error
         if not isinstance(form, Mapping) or form.get("regimescope") != SCHEMA:
-            got = form.get("regimescope") if isinstance(form, Mapping) else type(form).__name__
+            named = isinstance(form, Mapping) and "regimescope" in form
+            got = shown(form["regimescope"]) if named else "JSON without it"
             raise InputError(
-                f'A result must be a JSON file with "regimescope": {SCHEMA}, got {shown(str(got))}; export it again.'
+                f'A result must be a JSON file with "regimescope": {SCHEMA}, got {got}; choose one that was exported '
+                "here."
             )
-        question = read_question(form.get("kind", ""), form.get("question"))
-        try:
-            return cls._read(question, form)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            what = error.errors()[0]["loc"] if isinstance(error, ValidationError) else error
-            raise InputError(
-                f"A result must be whole, got one that was changed by hand at {shown(str(what))}; export it again."
-            ) from error
+        if "kind" not in form or "question" not in form:
+            raise InputError("A result must say what was asked, got one that does not; export it again.")
+        return cls._read(read_question(form["kind"], form["question"]), form)
 
     def to_json(self) -> str:
         """The document; `from_json` reads it."""
@@ -185,29 +193,60 @@ class Document:
 
     @classmethod
     def _read(cls, question: Question, form: Mapping[str, Any]) -> Self:
-        result, measured, progress = form["result"], form["measured"], form["progress"]
-        status = form["status"]
-        if status not in get_args(Status):
-            raise ValueError("status")
-        done, total = int(progress["done"]), int(progress["total"])
-        where, made = str(measured["on"]), str(measured["version"])
-        at = datetime.fromisoformat(measured["at"])
-        if at.tzinfo is None:
-            raise ValueError("at")
-        at = at.astimezone(UTC).isoformat(timespec="seconds")
-        if not _VERSION.fullmatch(made):
-            raise ValueError("version")
+        with _reading("status"):
+            status = form["status"]
+            _check(status in get_args(Status))
+        with _reading("progress"):
+            done, total = (int(form["progress"][name]) for name in ("done", "total"))
+        with _reading("measured"):
+            measured = form["measured"]
+            where, made, at = str(measured["on"]), str(measured["version"]), datetime.fromisoformat(measured["at"])
+            _check(at.tzinfo is not None and _VERSION.fullmatch(made) is not None)
+            now = at.astimezone(UTC).isoformat(timespec="seconds")
+        common: dict[str, Any] = {"where": where, "at": now, "version": made}
         if isinstance(question, Experiment):
-            if status == "done" and not result["rows"]:
-                raise ValueError("rows")  # it would read as one that is not begun
-            analysis = _analysis(result["rows"], result)
-            said = answer(question, analysis, status == "done")  # what it says follows from its numbers
-            return cls(question, status, done, total, said, analysis=analysis, where=where, at=at, version=made)
-        lines, curves = (tuple(dict(each) for each in result[name]) for name in ("lines", "curves"))
-        if len(lines) > MOST_LINES or len(curves) > MOST_LINES:
-            raise ValueError("lines")
-        lines, curves = (tuple(map(_decoded, each)) for each in (lines, curves))
-        return cls(question, status, done, total, _of_curves(curves), lines, curves, where=where, at=at, version=made)
+            with _reading("result"):
+                result = form["result"]
+                _check(status != "done" or bool(result["rows"]))  # it would read as one that is not begun
+                analysis = _analysis(result["rows"], result)
+                _check(_fits(analysis))
+            contradictions.check(question, analysis)
+            with _reading("result"):
+                said = answer(question, analysis, status == "done")  # what it says follows from its numbers
+            return cls(question, status, done, total, said, analysis=analysis, **common)
+        with _reading("result"):
+            result = form["result"]
+            lines, curves = (tuple(_decoded(dict(each)) for each in result[name]) for name in ("lines", "curves"))
+            _check(len(lines) <= MOST_LINES and len(curves) <= MOST_LINES)
+        return cls(question, status, done, total, _of_curves(curves), lines, curves, **common)
+
+
+@contextmanager
+def _reading(part: str) -> Iterator[None]:
+    """Tells of what can't be read in a part of a document in one sentence."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        inner = error.errors()[0]["loc"] if isinstance(error, ValidationError) else ()
+        places = ", ".join(f"number {each + 1}" if isinstance(each, int) else shown(each) for each in (part, *inner))
+        raise InputError(
+            f"A result must be whole, got one that was changed by hand at {places}; export it again."
+        ) from error
+
+
+def _check(holds: bool) -> None:
+    if not holds:
+        raise ValueError
+
+
+def _fits(analysis: Analysis) -> bool:
+    """Whether its rows are in order, and what is said of them belongs to rows that there are."""
+    strengths, band, looked = [row.strength for row in analysis.rows], analysis.band, analysis.confirmation
+    chosen = looked and looked.index
+    in_order = all(one < next_one for one, next_one in pairwise(strengths))
+    return in_order and len(band) in (0, len(strengths)) and (chosen is None or 0 <= chosen < len(strengths))
 
 
 def _analysis(rows: Sequence[Mapping[str, Any]], fields: Mapping[str, Any]) -> Analysis:
@@ -216,11 +255,11 @@ def _analysis(rows: Sequence[Mapping[str, Any]], fields: Mapping[str, Any]) -> A
         raise ValueError("rows")
     margin = fields.get("margin", (fields.get("reference") or {}).get("margin"))
     margin = math.nan if margin is None else float(margin)
-    read = _ROWS.validate_python(rows)
-    looked = _CONFIRMATION.validate_python(fields.get("confirmation"))
-    band = _BAND.validate_python(fields.get("band") or ())
-    ends = tuple(Interval(row.loss_delta, low, high) for row, (low, high) in zip(read, band, strict=False))
-    return Analysis(read, verdict(read, margin), margin, looked, ends)
+    form = {"rows": rows, "confirmation": fields.get("confirmation"), "band": fields.get("band") or ()}
+    result = _RESULT.validate_python(form)
+    read = result.rows
+    ends = tuple(Interval(row.loss_delta, low, high) for row, (low, high) in zip(read, result.band, strict=False))
+    return Analysis(read, verdict(read, margin), margin, result.confirmation, ends)
 
 
 def _of_curves(curves: Sequence[Mapping[str, Any]]) -> Answer:
