@@ -19,16 +19,17 @@ from itertools import pairwise
 from typing import Any, Final, Literal, Self, get_args
 
 import pandas as pd
+from pandas.api.types import is_object_dtype
 from pydantic import TypeAdapter, ValidationError
 
 from engine import contradictions, report
 from engine.dials import InputError, shown
 from engine.intervals import Interval
-from engine.questions import Question, read_question
+from engine.questions import DialComparison, PhaseMap, Question, read_question
 from engine.regime import Analysis, Confirmation, verdict
 from engine.spec import MOST_STRENGTHS, Experiment
 from engine.strength import Row
-from engine.words import TONES, Answer, answer
+from engine.words import Answer, answer
 
 SCHEMA: Final = 1
 MOST_BYTES: Final = 4_000_000
@@ -100,7 +101,15 @@ class Document:
             return cls(question, status, said=said, analysis=analysis, version=made, **common)
         curves = tuple(fields.get("curves") or ())
         lines = tuple({name: value for name, value in row.items() if name != "examples"} for row in known)
-        return cls(question, status, said=_of_curves(curves), lines=lines, curves=curves, version=made, **common)
+        return cls(
+            question,
+            status,
+            said=_of_curves(question, curves, lines),
+            lines=lines,
+            curves=curves,
+            version=made,
+            **common,
+        )
 
     @classmethod
     def of_sweep(cls, experiment: Experiment, analysis: Analysis, points: int, where: str) -> Self:
@@ -170,7 +179,9 @@ class Document:
             return report.table(self.analysis)
         table = pd.DataFrame([{name: each for name, each in line.items() if name not in PLACES} for line in self.lines])
         missing = {name: "float64" for name in table if table[name].isna().all()}
-        return table.astype(missing).convert_dtypes(convert_integer=False, convert_floating=False)
+        table = table.astype(missing)
+        mixed = [str(name) for name in table if is_object_dtype(table[name])]  # truth values, of which some are missing
+        return table.assign(**{name: table[name].convert_dtypes() for name in mixed})
 
     def file(self, form: Form) -> bytes:
         """The result as a file."""
@@ -218,7 +229,7 @@ class Document:
             result = form["result"]
             lines, curves = (tuple(_decoded(dict(each)) for each in result[name]) for name in ("lines", "curves"))
             _check(len(lines) <= MOST_LINES and len(curves) <= MOST_LINES)
-        return cls(question, status, done, total, _of_curves(curves), lines, curves, **common)
+        return cls(question, status, done, total, _of_curves(question, curves, lines), lines, curves, **common)
 
 
 @contextmanager
@@ -262,13 +273,27 @@ def _analysis(rows: Sequence[Mapping[str, Any]], fields: Mapping[str, Any]) -> A
     return Analysis(read, verdict(read, margin), margin, result.confirmation, ends)
 
 
-def _of_curves(curves: Sequence[Mapping[str, Any]]) -> Answer:
-    """What several curves say, in short."""
+def _of_curves(question: Question, curves: Sequence[Mapping[str, Any]], lines: Sequence[Mapping[str, Any]]) -> Answer:
+    """What several curves say, in short: of a map how many of its cells are clean, else which curves are somewhere."""
+    if isinstance(question, PhaseMap):
+        # at strength 0 of the inner dial nothing is degraded, whatever the outer one
+        states = [line.get("state") for line in lines if line.get("strength")]
+        count, whole, some = states.count("clean"), len(states), any(curve.get("confirmed") is True for curve in curves)
+        subject = question.experiment.intervention.describe()
+        headline = f"{subject} is clean in {count or 'none'} of {whole} degraded cells."
+        return _counted(count, whole, headline, confirmed=some)
+    what = "dials" if isinstance(question, DialComparison) else "interventions"
     judged = [curve for curve in curves if curve.get("state") == "done"]
     clean = [str(curve.get("name")) for curve in judged if curve.get("tone") == "clean" and curve.get("regime")]
-    headline = f"{len(clean)} of {len(judged)} curves have a clean regime{': ' + ', '.join(clean) if clean else ''}."
-    name = f"{len(clean)} of {len(judged)} clean"
-    return Answer(name, TONES["becomes clean"] if clean else "unresolved", headline, "")
+    named = f": {', '.join(clean)}" if clean else ""
+    headline = (
+        f"{len(clean) or 'None'} of {len(judged)} {what} {'has' if len(clean) == 1 else 'have'} a clean regime{named}."
+    )
+    return _counted(len(clean), len(judged), headline, confirmed=True)
+
+
+def _counted(clean: int, whole: int, headline: str, *, confirmed: bool) -> Answer:
+    return Answer(f"{clean} of {whole} clean", "clean" if clean and confirmed else "unresolved", headline, "")
 
 
 def _now() -> str:
