@@ -308,7 +308,9 @@ def test_a_file_that_is_no_experiment_is_refused(run: Run, spec: Path, tmp_path:
 def test_files_that_are_not_there_are_refused(run: Run, spec: Path, tmp_path: Path) -> None:
     out = tmp_path / "result.parquet"
     for missing in (tmp_path / "missing.json", tmp_path):
-        assert str(missing) in one_sentence(run("sweep", missing, "--out", out))
+        said = one_sentence(run("sweep", missing, "--out", out))
+        assert str(missing) in said
+        assert "--preset" in said
         assert str(missing) in one_sentence(run("verdict", missing))
 
 
