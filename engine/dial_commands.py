@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.commands import add_lab, check_out, opened_lab, progress_bar
+from engine.commands import TABLES, add_lab, check_out, opened_lab, progress_bar
 from engine.dials import InputError
 from engine.sources import add_source, experiment_of
 from engine.spec import Experiment
@@ -62,7 +62,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
 
 def _map(arguments: argparse.Namespace) -> None:
     experiment, strengths = experiment_of(arguments), _numbers(arguments.strengths)
-    check_out(arguments.out)
+    check_out(arguments.out, endings=TABLES)
 
     from engine import phase_map
 

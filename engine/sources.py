@@ -42,6 +42,6 @@ def _text(path: Path) -> bytes:
         return sys.stdin.buffer.read()
     except OSError as error:
         raise InputError(
-            f"SPEC.json must be a file that can be read, got {path} ({error.strerror}); correct its name, or name a preset "
-            "with --preset."
+            f"SPEC.json must be a file that can be read, got {path} ({error.strerror}); correct its name, or name a "
+            "preset with --preset."
         ) from error
