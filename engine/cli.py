@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     study_commands.add_commands(commands)
 
     app = commands.add_parser("app", help="open the dashboard")
-    app.add_argument("--port", type=int, default=8501, metavar="N", help="port on this machine, default 8501")
+    app.add_argument("--port", default="8501", metavar="N", help="port on this machine, default 8501")
     app.add_argument("--cache", type=Path, metavar="FOLDER", help="where measurements are kept")
     app.add_argument("--no-browser", action="store_true", help="do not open a browser")
     device.add_option(app)
@@ -234,7 +234,7 @@ def _list(arguments: argparse.Namespace) -> None:
 
 def _app(arguments: argparse.Namespace) -> None:
     # the dashboard stands above the engine: a program of its own, not an import
-    command = [sys.executable, "-m", "app.serve", "--port", str(arguments.port)]
+    command = [sys.executable, "-m", "app.serve", "--port", arguments.port]
     command += ["--cache", str(arguments.cache)] if arguments.cache else []
     command += ["--no-browser"] if arguments.no_browser else []
     if arguments.device or os.environ.get(device.VARIABLE):

@@ -16,7 +16,7 @@ from engine.degraders.compose import Compose
 from engine.dials import InputError
 from engine.discovery import read_variant
 from engine.models.base import Card
-from engine.questions import PhaseMap
+from engine.questions import PhaseMap, repeated
 from engine.spec import Experiment
 
 ABOUT = """Two dials at once: the degrader at the side, and an outer one that degrades as well. Each cell is judged as a
@@ -55,6 +55,8 @@ def _question(experiment: Experiment) -> PhaseMap:
     card = composed.card
     canonical = sorted({outer.canonical(strength, card) for strength in strengths or ()})
     question = PhaseMap.read({"experiment": composed, "part": part, "strengths": canonical})
+    if twice := repeated(outer, card, strengths or ()):
+        right.warning(twice)
     right.caption(_extent(question))
     return question
 
