@@ -30,7 +30,8 @@ def choose_beginning(panel: Panel) -> tuple[str, Mapping[str, Any]]:
 
     With another story than before, the panel's controls begin anew.
     """
-    linked, known = _linked(panel), presets()
+    linked, refused = _linked(panel)
+    known = presets()
     names = [LINKED, *known] if linked else list(known)
     story = panel.choose(
         "Story",
@@ -39,6 +40,9 @@ def choose_beginning(panel: Panel) -> tuple[str, Mapping[str, Any]]:
         LINKED if linked else STORY,
         help="An experiment to begin with; everything below can be changed.",
     )
+    if refused:
+        shown = "what was linked before" if story == LINKED else f"the story {story}"
+        panel.notices.append(f"The link's experiment can't be used, so {shown} is shown instead: {refused}")
     if story == LINKED and linked:
         if st.query_params.get(EXPERIMENT) != linked.text:  # to write an address takes away what is after its "#"
             st.query_params[EXPERIMENT] = linked.text
@@ -73,13 +77,14 @@ class _Linked(NamedTuple):
     experiment: Experiment
 
 
-def _linked(panel: Panel) -> _Linked | None:
-    """The experiment that this visit's link brought along, on whichever page."""
+def _linked(panel: Panel) -> tuple[_Linked | None, str]:
+    """The experiment that this visit's link brought along, on whichever page; and why, if the link's can't be used."""
     asked, known = panel.take(EXPERIMENT), st.session_state.get(EXPERIMENT)
+    refused = ""
     if asked is not None and (known is None or asked != known.text):
         try:
             st.session_state[EXPERIMENT] = _Linked(asked, Experiment.from_json(asked))
         except InputError as error:
-            panel.notices.append(f"The link's experiment can't be used: {plain(str(error))}")
+            refused = plain(str(error))
             st.query_params.pop(EXPERIMENT, None)
-    return st.session_state.get(EXPERIMENT)
+    return st.session_state.get(EXPERIMENT), refused

@@ -21,7 +21,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from app import jobs
 from app.routes import routes
 from engine.device import add_option
-from engine.dials import InputError
+from engine.dials import InputError, shown
 from engine.store import default_folder, default_limit
 
 HERE: Final = Path(__file__).parent
@@ -32,23 +32,23 @@ DEFAULT_PORT: Final = 8501
 def main() -> int:
     """`python -m app.serve`: serves until it is stopped; returns 2 on bad input."""
     parser = argparse.ArgumentParser(prog="regimescope app", description="Opens the dashboard.")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
+    parser.add_argument("--port", default=str(DEFAULT_PORT))
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--no-browser", action="store_true")
     add_option(parser)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
-        check_port(arguments.port)
+        port = check_port(arguments.port)
         default_limit()  # here, where a bad one is still told in a sentence
     except InputError as error:
         print(f"regimescope: {error}", file=sys.stderr)
         return 2
-    address = f"http://localhost:{arguments.port}"
+    address = f"http://localhost:{port}"
     on_start = None if arguments.no_browser else lambda: webbrowser.open(address)
     with contextlib.suppress(KeyboardInterrupt):  # the ordinary way to stop
         dashboard = app(arguments.cache or default_folder(), arguments.device, on_start)
-        dashboard.run(config={**settings(), "server.port": arguments.port})
+        dashboard.run(config={**settings(), "server.port": port})
     return 0
 
 
@@ -83,12 +83,18 @@ def settings() -> dict[str, Any]:
     return dict(_dotted(tomllib.loads(path.read_text(encoding="utf-8"))))
 
 
-def check_port(port: int) -> None:
-    """Refuses a port that cannot be served on.
+def check_port(given: str | int) -> int:
+    """The port as a number; refuses one that cannot be served on.
 
     Raises:
-        InputError: it is out of range, or another program uses it.
+        InputError: it is no number, out of range, or another program uses it.
     """
+    try:
+        port = int(given)
+    except ValueError as error:
+        raise InputError(
+            f"--port must be a whole number between 1 and 65535, got {shown(given)}; choose one, say {DEFAULT_PORT}."
+        ) from error
     if not 1 <= port <= 65535:
         raise InputError(f"--port must be between 1 and 65535, got {port}; choose another.")
     with socket.socket() as probe:
@@ -97,6 +103,7 @@ def check_port(port: int) -> None:
             probe.bind((ADDRESS, port))
         except OSError as error:
             raise InputError(f"--port must be free, got {port} ({error.strerror}); choose another.") from error
+    return port
 
 
 def _dotted(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

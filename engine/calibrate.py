@@ -76,7 +76,9 @@ class Calibration:
             return f"{wanted} are reached only approximately: {'; '.join(near)}."
         low, high = self.losses
         searched = f"from {self.curve[0].label} to {self.curve[-1].label}"
-        return f"{wanted} are never reached: {searched} the dial gives from {nats(low)} to {nats(high)} nats."
+        found = f"{wanted} are never reached: {searched} the dial gives from {nats(low)} to {nats(high)} nats"
+        undegraded = self.curve[0].loss.mean
+        return f"{found}, undegraded {nats(undegraded)}; ask for more." if self.wanted < undegraded else f"{found}."
 
 
 @dataclass(frozen=True)
@@ -127,8 +129,8 @@ def calibrating(
 ) -> Steps[tuple[Calibration, ...]]:
     """The same in steps."""
     for loss in wanted:
-        if not math.isfinite(loss):
-            raise InputError(f"the loss to reach must be a number of nats, got {loss:g}; give another.")
+        if not 0 < loss < math.inf:
+            raise InputError(f"the loss to reach must be a number of nats, got {loss:g}; give one above 0.")
     curve = LossCurve(experiment, lab, min(DRAWS, experiment.draws) if draws is None else draws)
     grid = grid_of(experiment)
     yield from curve.measuring(grid)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from tqdm import tqdm
 
 from engine import compare_commands, device, dial_commands, discovery, model_commands, study_commands, words
-from engine.commands import check_out
+from engine.commands import TABLES, check_out
 from engine.dials import Dial, InputError, dials_of
 from engine.discovery import Kind
 from engine.regime import Analysis
@@ -54,7 +54,13 @@ def _parser() -> argparse.ArgumentParser:
 
     sweep = commands.add_parser("sweep", help="measure an experiment at every strength")
     add_source(sweep)
-    sweep.add_argument("--out", type=Path, required=True, metavar="RESULT.parquet", help="where the result goes")
+    sweep.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="RESULT.parquet",
+        help="where the result goes; RESULT.csv for the table alone, RESULT.json for the dashboard's history",
+    )
     sweep.add_argument(
         "--items", nargs="?", const="", metavar="FILE", help="write per-item values too; default RESULT.items.parquet"
     )
@@ -84,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     study_commands.add_commands(commands)
 
     app = commands.add_parser("app", help="open the dashboard")
-    app.add_argument("--port", type=int, default=8501, metavar="N", help="port on this machine, default 8501")
+    app.add_argument("--port", default="8501", metavar="N", help="port on this machine, default 8501")
     app.add_argument("--cache", type=Path, metavar="FOLDER", help="where measurements are kept")
     app.add_argument("--no-browser", action="store_true", help="do not open a browser")
     device.add_option(app)
@@ -96,8 +102,8 @@ def _sweep(arguments: argparse.Namespace) -> None:
     experiment = experiment_of(arguments)
     out: Path = arguments.out
     items = Path(arguments.items or out.parent / f"{out.stem}.items.parquet")
-    for option, path in (("--out", out), ("--items", items)):
-        check_out(path, option)
+    check_out(out, endings=(*TABLES, ".json"))
+    check_out(items, "--items", TABLES)
 
     from engine import report  # torch is slow to import: not before the input is known to be good
     from engine.documents import Document
@@ -119,8 +125,13 @@ def _sweep(arguments: argparse.Namespace) -> None:
                 bar.total = sweep.total  # draws and shams may have come on top
                 bar.update(sweep.done - before)
         analysis = sweep.analysis()
-        History(folder).keep(Document.of_sweep(experiment, analysis, sweep.done, lab.where))
-        report.write(out, report.table(analysis), experiment, analysis)
+        document = Document.of_sweep(experiment, analysis, sweep.done, lab.where)
+        History(folder).keep(document)
+        if out.suffix.lower() == ".json":
+            with report.writing(out):
+                out.write_bytes(document.file("json"))
+        else:
+            report.write(out, report.table(analysis), experiment, analysis)
         if arguments.items is not None:
             report.write(items, report.item_table(sweep), experiment, analysis)
     print(f"{analysis.verdict.name}: {_said(experiment, analysis)}")
@@ -223,7 +234,7 @@ def _list(arguments: argparse.Namespace) -> None:
 
 def _app(arguments: argparse.Namespace) -> None:
     # the dashboard stands above the engine: a program of its own, not an import
-    command = [sys.executable, "-m", "app.serve", "--port", str(arguments.port)]
+    command = [sys.executable, "-m", "app.serve", "--port", arguments.port]
     command += ["--cache", str(arguments.cache)] if arguments.cache else []
     command += ["--no-browser"] if arguments.no_browser else []
     if arguments.device or os.environ.get(device.VARIABLE):

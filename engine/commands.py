@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tqdm import tqdm
 
@@ -45,11 +45,20 @@ def progress_bar(title: str) -> Iterator[Progress]:
         yield progress
 
 
-def check_out(path: Path, option: str = "--out") -> None:
+TABLES: Final = (".parquet", ".csv")
+"""How the names of files end that tables are written to."""
+
+
+def check_out(path: Path, option: str = "--out", endings: Sequence[str] = ()) -> None:
     """Refuses a file that can't be written where it is to go, before anything is measured for it.
 
+    Args:
+        path: where it is to go.
+        option: by which it was named.
+        endings: that say what is written there, in small letters; none: any.
+
     Raises:
-        InputError: it is a folder, or its own does not exist or is none.
+        InputError: it is a folder, its own does not exist or is none, or it ends otherwise.
     """
     try:
         parent = path.parent
@@ -61,3 +70,7 @@ def check_out(path: Path, option: str = "--out") -> None:
             raise InputError(f"{option} must be in a folder, got {path}, but {parent} is a file; name a folder.")
     except OSError as error:  # a name that is too long, a folder that can't be looked into
         raise InputError(f"{option} must be a file that can be written, got {path} ({error.strerror}).") from error
+    if endings and path.suffix.lower() not in endings:
+        raise InputError(
+            f"{option} must end in {' or '.join(endings)}, which says what is written, got {path.name}; rename it."
+        )

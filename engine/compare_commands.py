@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.commands import add_lab, check_out, opened_lab, progress_bar
+from engine.commands import TABLES, add_lab, check_out, opened_lab, progress_bar
 from engine.dials import InputError, dial_of
 from engine.questions import DialComparison
 from engine.sources import add_source, experiment_of
@@ -49,7 +49,7 @@ def add_commands(commands: Any) -> None:
 
 def _compare(arguments: argparse.Namespace) -> None:
     experiment = experiment_of(arguments)
-    check_out(arguments.out)
+    check_out(arguments.out, endings=TABLES)
     if arguments.redosed and arguments.dials:
         raise InputError("--redosed must go with --interventions, got --dials; leave it out.")
 

@@ -6,8 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.commands import add_lab, check_out, opened_lab, progress_bar
+from engine.commands import TABLES, add_lab, check_out, opened_lab, progress_bar
+from engine.degraders.compose import Compose
 from engine.dials import InputError
+from engine.questions import repeated
 from engine.sources import add_source, experiment_of
 from engine.spec import Experiment
 
@@ -62,11 +64,14 @@ def _calibrate(arguments: argparse.Namespace) -> None:
 
 def _map(arguments: argparse.Namespace) -> None:
     experiment, strengths = experiment_of(arguments), _numbers(arguments.strengths)
-    check_out(arguments.out)
+    check_out(arguments.out, endings=TABLES)
 
     from engine import phase_map
 
     phase_map.sweeps_of(experiment, arguments.part, strengths)
+    assert isinstance(experiment.degrader, Compose), "of others there is no map"
+    if twice := repeated(experiment.degrader.parts[arguments.part].degrader, experiment.card, strengths):
+        print(twice)
     with opened_lab(arguments) as lab, progress_bar("map") as progress:
         frame = phase_map.phase_map(experiment, lab, arguments.part, strengths, progress)
     phase_map.write(arguments.out, frame, experiment, arguments.part)

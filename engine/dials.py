@@ -157,9 +157,7 @@ def explain(error: ValidationError, where: str) -> InputError:
         return limits["error"]  # a variant within an experiment: it has said all there is to say
     place = ".".join(str(part) for part in problem["loc"] if part != "function-before") or where
     if kind == "extra_forbidden":
-        return InputError(
-            f"{where} has no parameter {shown(place)}, got {got} for it; leave it out or correct the name."
-        )
+        return _unknown(error, where)
     if kind == "missing":
         return InputError(f"{where} needs the parameter '{place}' and got none; add it.")
     if "ge" in limits or "le" in limits:
@@ -170,6 +168,21 @@ def explain(error: ValidationError, where: str) -> InputError:
     said = problem["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
     expected = f"must be {EXPECTED[kind]}" if kind in EXPECTED else said
     return InputError(f"{where}: '{place}' {expected}, got {got}; correct it.")
+
+
+def _unknown(error: ValidationError, where: str) -> InputError:
+    """Of parameters that there are not, all of them."""
+    found = {
+        ".".join(map(str, each["loc"])): shown(each["input"])
+        for each in error.errors(include_url=False)
+        if each["type"] == "extra_forbidden"
+    }
+    names = " and ".join(shown(place) for place in found)
+    if len(found) == 1:
+        return InputError(
+            f"{where} has no parameter {names}, got {found.popitem()[1]} for it; leave it out or correct the name."
+        )
+    return InputError(f"{where} has no parameters {names}; leave them out or correct the names.")
 
 
 def listed(values: Sequence[str]) -> str:

@@ -10,24 +10,27 @@ import io
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from importlib.metadata import version
+from itertools import pairwise
 from typing import Any, Final, Literal, Self, get_args
 
 import pandas as pd
+from pandas.api.types import is_object_dtype
 from pydantic import TypeAdapter, ValidationError
 
-from engine import report
+from engine import contradictions, report
 from engine.dials import InputError, shown
 from engine.intervals import Interval
-from engine.questions import PhaseMap, Question, read_question
+from engine.questions import DialComparison, PhaseMap, Question, read_question
 from engine.regime import Analysis, Confirmation, verdict
 from engine.spec import MOST_STRENGTHS, Experiment
 from engine.strength import Row
-from engine.words import TONES, Answer, answer
+from engine.words import Answer, answer
 
 SCHEMA: Final = 1
 MOST_BYTES: Final = 4_000_000
@@ -39,9 +42,18 @@ PLACES: Final = ("index", "curve", "place")
 Status = Literal["running", "done", "cancelled", "failed"]
 
 _VERSION = re.compile(r"[\w.+-]{1,40}")
-_ROWS = TypeAdapter(tuple[Row, ...])
-_CONFIRMATION = TypeAdapter(Confirmation | None)
-_BAND = TypeAdapter(tuple[tuple[float, float], ...])
+
+
+@dataclass(frozen=True)
+class _Result:
+    """Of a sweep, as it is read."""
+
+    rows: tuple[Row, ...]
+    confirmation: Confirmation | None
+    band: tuple[tuple[float, float], ...]
+
+
+_RESULT = TypeAdapter(_Result)
 
 
 class Form(Enum):
@@ -106,7 +118,15 @@ class Document:
             return cls(question, status, said=said, analysis=analysis, version=made, **common)
         curves = tuple(fields.get("curves") or ())
         lines = tuple({name: value for name, value in row.items() if name != "examples"} for row in known)
-        return cls(question, status, said=_of_curves(curves), lines=lines, curves=curves, version=made, **common)
+        return cls(
+            question,
+            status,
+            said=_of_curves(question, curves, lines),
+            lines=lines,
+            curves=curves,
+            version=made,
+            **common,
+        )
 
     @classmethod
     def of_sweep(cls, experiment: Experiment, analysis: Analysis, points: int, where: str) -> Self:
@@ -132,18 +152,15 @@ class Document:
                 "A result must be a JSON file that was exported here, got no JSON; choose another."
             ) from error
         if not isinstance(form, Mapping) or form.get("regimescope") != SCHEMA:
-            got = form.get("regimescope") if isinstance(form, Mapping) else type(form).__name__
+            named = isinstance(form, Mapping) and "regimescope" in form
+            got = shown(form["regimescope"]) if named else "JSON without it"
             raise InputError(
-                f'A result must be a JSON file with "regimescope": {SCHEMA}, got {shown(str(got))}; export it again.'
+                f'A result must be a JSON file with "regimescope": {SCHEMA}, got {got}; choose one that was exported '
+                "here."
             )
-        question = read_question(form.get("kind", ""), form.get("question"))
-        try:
-            return cls._read(question, form)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            what = error.errors()[0]["loc"] if isinstance(error, ValidationError) else error
-            raise InputError(
-                f"A result must be whole, got one that was changed by hand at {shown(str(what))}; export it again."
-            ) from error
+        if "kind" not in form or "question" not in form:
+            raise InputError("A result must say what was asked, got one that does not; export it again.")
+        return cls._read(read_question(form["kind"], form["question"]), form)
 
     def to_json(self) -> str:
         """The document; `from_json` reads it."""
@@ -181,7 +198,9 @@ class Document:
             return report.map_table(self.lines)
         table = pd.DataFrame([{name: each for name, each in line.items() if name not in PLACES} for line in self.lines])
         missing = {name: "float64" for name in table if table[name].isna().all()}
-        return table.astype(missing).convert_dtypes(convert_integer=False, convert_floating=False)
+        table = table.astype(missing)
+        mixed = [str(name) for name in table if is_object_dtype(table[name])]  # truth values, of which some are missing
+        return table.assign(**{name: table[name].convert_dtypes() for name in mixed})
 
     def file(self, form: Form) -> bytes:
         """The result as a file."""
@@ -204,29 +223,60 @@ class Document:
 
     @classmethod
     def _read(cls, question: Question, form: Mapping[str, Any]) -> Self:
-        result, measured, progress = form["result"], form["measured"], form["progress"]
-        status = form["status"]
-        if status not in get_args(Status):
-            raise ValueError("status")
-        done, total = int(progress["done"]), int(progress["total"])
-        where, made = str(measured["on"]), str(measured["version"])
-        at = datetime.fromisoformat(measured["at"])
-        if at.tzinfo is None:
-            raise ValueError("at")
-        at = at.astimezone(UTC).isoformat(timespec="seconds")
-        if not _VERSION.fullmatch(made):
-            raise ValueError("version")
+        with _reading("status"):
+            status = form["status"]
+            _check(status in get_args(Status))
+        with _reading("progress"):
+            done, total = (int(form["progress"][name]) for name in ("done", "total"))
+        with _reading("measured"):
+            measured = form["measured"]
+            where, made, at = str(measured["on"]), str(measured["version"]), datetime.fromisoformat(measured["at"])
+            _check(at.tzinfo is not None and _VERSION.fullmatch(made) is not None)
+            now = at.astimezone(UTC).isoformat(timespec="seconds")
+        common: dict[str, Any] = {"where": where, "at": now, "version": made}
         if isinstance(question, Experiment):
-            if status == "done" and not result["rows"]:
-                raise ValueError("rows")  # it would read as one that is not begun
-            analysis = _analysis(result["rows"], result)
-            said = answer(question, analysis, status == "done")  # what it says follows from its numbers
-            return cls(question, status, done, total, said, analysis=analysis, where=where, at=at, version=made)
-        lines, curves = (tuple(dict(each) for each in result[name]) for name in ("lines", "curves"))
-        if len(lines) > MOST_LINES or len(curves) > MOST_LINES:
-            raise ValueError("lines")
-        lines, curves = (tuple(map(_decoded, each)) for each in (lines, curves))
-        return cls(question, status, done, total, _of_curves(curves), lines, curves, where=where, at=at, version=made)
+            with _reading("result"):
+                result = form["result"]
+                _check(status != "done" or bool(result["rows"]))  # it would read as one that is not begun
+                analysis = _analysis(result["rows"], result)
+                _check(_fits(analysis))
+            contradictions.check(question, analysis)
+            with _reading("result"):
+                said = answer(question, analysis, status == "done")  # what it says follows from its numbers
+            return cls(question, status, done, total, said, analysis=analysis, **common)
+        with _reading("result"):
+            result = form["result"]
+            lines, curves = (tuple(_decoded(dict(each)) for each in result[name]) for name in ("lines", "curves"))
+            _check(len(lines) <= MOST_LINES and len(curves) <= MOST_LINES)
+        return cls(question, status, done, total, _of_curves(question, curves, lines), lines, curves, **common)
+
+
+@contextmanager
+def _reading(part: str) -> Iterator[None]:
+    """Tells of what can't be read in a part of a document in one sentence."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        inner = error.errors()[0]["loc"] if isinstance(error, ValidationError) else ()
+        places = ", ".join(f"number {each + 1}" if isinstance(each, int) else shown(each) for each in (part, *inner))
+        raise InputError(
+            f"A result must be whole, got one that was changed by hand at {places}; export it again."
+        ) from error
+
+
+def _check(holds: bool) -> None:
+    if not holds:
+        raise ValueError
+
+
+def _fits(analysis: Analysis) -> bool:
+    """Whether its rows are in order, and what is said of them belongs to rows that there are."""
+    strengths, band, looked = [row.strength for row in analysis.rows], analysis.band, analysis.confirmation
+    chosen = looked and looked.index
+    in_order = all(one < next_one for one, next_one in pairwise(strengths))
+    return in_order and len(band) in (0, len(strengths)) and (chosen is None or 0 <= chosen < len(strengths))
 
 
 def _analysis(rows: Sequence[Mapping[str, Any]], fields: Mapping[str, Any]) -> Analysis:
@@ -235,20 +285,34 @@ def _analysis(rows: Sequence[Mapping[str, Any]], fields: Mapping[str, Any]) -> A
         raise ValueError("rows")
     margin = fields.get("margin", (fields.get("reference") or {}).get("margin"))
     margin = math.nan if margin is None else float(margin)
-    read = _ROWS.validate_python(rows)
-    looked = _CONFIRMATION.validate_python(fields.get("confirmation"))
-    band = _BAND.validate_python(fields.get("band") or ())
-    ends = tuple(Interval(row.loss_delta, low, high) for row, (low, high) in zip(read, band, strict=False))
-    return Analysis(read, verdict(read, margin), margin, looked, ends)
+    form = {"rows": rows, "confirmation": fields.get("confirmation"), "band": fields.get("band") or ()}
+    result = _RESULT.validate_python(form)
+    read = result.rows
+    ends = tuple(Interval(row.loss_delta, low, high) for row, (low, high) in zip(read, result.band, strict=False))
+    return Analysis(read, verdict(read, margin), margin, result.confirmation, ends)
 
 
-def _of_curves(curves: Sequence[Mapping[str, Any]]) -> Answer:
-    """What several curves say, in short."""
+def _of_curves(question: Question, curves: Sequence[Mapping[str, Any]], lines: Sequence[Mapping[str, Any]]) -> Answer:
+    """What several curves say, in short: of a map how many of its cells are clean, else which curves are somewhere."""
+    if isinstance(question, PhaseMap):
+        # at strength 0 of the inner dial nothing is degraded, whatever the outer one
+        states = [line.get("state") for line in lines if line.get("strength")]
+        count, whole, some = states.count("clean"), len(states), any(curve.get("confirmed") is True for curve in curves)
+        subject = question.experiment.intervention.describe()
+        headline = f"{subject} is clean in {count or 'none'} of {whole} degraded cells."
+        return _counted(count, whole, headline, confirmed=some)
+    what = "dials" if isinstance(question, DialComparison) else "interventions"
     judged = [curve for curve in curves if curve.get("state") == "done"]
     clean = [str(curve.get("name")) for curve in judged if curve.get("tone") == "clean" and curve.get("regime")]
-    headline = f"{len(clean)} of {len(judged)} curves have a clean regime{': ' + ', '.join(clean) if clean else ''}."
-    name = f"{len(clean)} of {len(judged)} clean"
-    return Answer(name, TONES["becomes clean"] if clean else "unresolved", headline, "")
+    named = f": {', '.join(clean)}" if clean else ""
+    headline = (
+        f"{len(clean) or 'None'} of {len(judged)} {what} {'has' if len(clean) == 1 else 'have'} a clean regime{named}."
+    )
+    return _counted(len(clean), len(judged), headline, confirmed=True)
+
+
+def _counted(clean: int, whole: int, headline: str, *, confirmed: bool) -> Answer:
+    return Answer(f"{clean} of {whole} clean", "clean" if clean and confirmed else "unresolved", headline, "")
 
 
 def _now() -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import (
@@ -24,6 +24,7 @@ from pydantic import (
 from engine.degraders.base import Degrader
 from engine.degraders.compose import Compose
 from engine.dials import InputError, dial, explain, shown
+from engine.models.base import Card
 from engine.spec import Experiment
 
 MOST_OUTER: Final = 12
@@ -149,6 +150,13 @@ def outer_strengths(experiment: Experiment, part: int, strengths: Iterable[float
     """
     outer = outer_dial(experiment, part)
     return tuple(sorted({outer.canonical(strength, experiment.card) for strength in strengths}))
+
+
+def repeated(outer: Degrader, card: Card, strengths: Sequence[float]) -> str:
+    """A sentence on strengths of a map's outer dial that were given more than once, in whatever numbers; else empty."""
+    labels = [outer.label(outer.canonical(each, card), card) for each in strengths]
+    twice = dict.fromkeys(label for label in labels if labels.count(label) > 1)
+    return f"Given more than once and measured once: {outer.name} {', '.join(twice)}." if twice else ""
 
 
 Question = Experiment | DialComparison | InterventionComparison | PhaseMap

@@ -93,17 +93,20 @@ def item_table(sweep: Sweep) -> pd.DataFrame:
 
 def write(path: Path, frame: pd.DataFrame, experiment: Experiment, analysis: Analysis) -> None:
     """Writes a result: the table, and in its metadata the experiment (`experiment`) and what the table has no room for
-    (`regimescope`).
+    (`regimescope`); as CSV, without them, if the name ends so.
 
     Raises:
         InputError: the file can't be written.
     """
-    with _writing(path):
-        write_to(path, frame, experiment, analysis)
+    write_table(path, frame, _metadata(experiment, analysis))
 
 
 def write_to(file: Path | IO[bytes], frame: pd.DataFrame, experiment: Experiment, analysis: Analysis) -> None:
-    """The same, to a file that may be open."""
+    """The same as Parquet, to a file that may be open."""
+    write_table_to(file, frame, _metadata(experiment, analysis))
+
+
+def _metadata(experiment: Experiment, analysis: Analysis) -> dict[str, str]:
     looked = analysis.confirmation
     extra = {
         "margin": analysis.margin,
@@ -112,7 +115,7 @@ def write_to(file: Path | IO[bytes], frame: pd.DataFrame, experiment: Experiment
         "band": [asdict(each) for each in analysis.band],
     }
     # Python's JSON has NaN and Infinity, and so has what is read back
-    write_table_to(file, frame, {"experiment": experiment.to_json(), METADATA.decode(): json.dumps(extra)})
+    return {"experiment": experiment.to_json(), METADATA.decode(): json.dumps(extra)}
 
 
 def write_table(path: Path, frame: pd.DataFrame, metadata: Mapping[str, str]) -> None:
@@ -121,8 +124,8 @@ def write_table(path: Path, frame: pd.DataFrame, metadata: Mapping[str, str]) ->
     Raises:
         InputError: the file can't be written.
     """
-    with _writing(path):
-        if path.suffix == ".csv":
+    with writing(path):
+        if path.suffix.lower() == ".csv":
             frame.to_csv(path, index=False)
         else:
             write_table_to(path, frame, metadata)
@@ -136,11 +139,16 @@ def write_table_to(file: Path | IO[bytes], frame: pd.DataFrame, metadata: Mappin
 
 
 def read(path: Path) -> tuple[Analysis, dict[str, Any]]:
-    """A result's rows with their verdict, and the JSON form of its experiment.
+    """A result's rows with their verdict, and the JSON form of its experiment; from Parquet, the one form that is read.
 
     Raises:
         InputError: there is no such file, or it is no result.
     """
+    if path.suffix.lower() in (".csv", ".json") and path.is_file():
+        raise InputError(
+            f"A result must be a Parquet file to be read again, got {path}; the same sweep with --out "
+            f"{path.with_suffix('.parquet').name} writes one from what is kept."
+        )
     try:
         with path.open("rb") as file:  # what the system refuses is told in its words, not in pyarrow's
             content = pq.ParquetFile(file).read()
@@ -170,7 +178,12 @@ def read(path: Path) -> tuple[Analysis, dict[str, Any]]:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
+    """Tells in a sentence that a file can't be written.
+
+    Raises:
+        InputError: it can't.
+    """
     try:
         yield
     except OSError as error:

@@ -41,4 +41,7 @@ def _text(path: Path) -> bytes:
             raise InputError("SPEC.json must come on the standard input, got none; name a file instead of -.")
         return sys.stdin.buffer.read()
     except OSError as error:
-        raise InputError(f"SPEC.json must be a file that can be read, got {path} ({error.strerror}).") from error
+        raise InputError(
+            f"SPEC.json must be a file that can be read, got {path} ({error.strerror}); correct its name, or name a "
+            "preset with --preset."
+        ) from error

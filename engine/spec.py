@@ -119,7 +119,10 @@ class Experiment(BaseModel):
         try:
             form = json.loads(text)
         except (ValueError, RecursionError) as error:  # besides bad syntax, endless digits and endless nesting
-            raise InputError(f"An experiment must be JSON, got text that is not ({error}); correct it.") from error
+            got = f"text that is not ({error}); correct it" if text.strip() else "no text; write one"
+            raise InputError(
+                f"An experiment must be JSON, got {got}, or begin with a preset's from `regimescope list --json`."
+            ) from error
         return cls.read(form)
 
     @classmethod

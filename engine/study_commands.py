@@ -40,7 +40,7 @@ def add_commands(commands: Any) -> None:
 def _study(arguments: argparse.Namespace) -> None:
     out: Path | None = assets() / "study.parquet" if arguments.write else arguments.out
     if out is not None:
-        check_out(out)
+        check_out(out, endings=(".parquet",))
 
     from engine import study  # torch is slow to import: not before the input is known to be good
     from engine.lab import Lab, keep_freed_memory

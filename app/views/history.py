@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from string import Template
 
 import streamlit as st
 
@@ -30,6 +31,15 @@ TITLES = {
 BADGES = {"clean": "green-badge[● ", "entangled": "blue-badge[✕ ", "lost": "orange-badge[▼ "}
 """How Streamlit writes a chip of a tone; others are grey. Shapes as in the charts."""
 IMPORTED = "imported-last"
+MOST_CHOSEN = 2
+CHOSEN = "chosen-last"
+TO_COMPARISON = Template("""<script>
+// $names
+const compared = document.querySelector(".st-key-compared")
+compared.style.scrollMarginTop = "4.5rem" // the bar of the pages lies over the top
+compared.scrollIntoView({ behavior: "smooth" })
+</script>""")
+"""Brings the comparison into view; the names make it another script for another pair."""
 STATES = {"cancelled": "stopped", "failed": "failed", "running": "interrupted"}
 
 
@@ -54,10 +64,14 @@ def page() -> None:
     if not found:
         st.info("Nothing was measured yet: open Explore." if not records else "Nothing of it matches; use fewer words.")
         return
+    compared = st.container(key="compared")
     pages = (len(found) - 1) // SHOWN + 1
     number = st.pagination(pages, key="history-page") if pages > 1 else 1
-    chosen = [_line(record, manager) for record in found[SHOWN * (number - 1) : SHOWN * number]]
-    _compare([record for record in chosen if record is not None])
+    shown = found[SHOWN * (number - 1) : SHOWN * number]
+    full = sum(bool(st.session_state.get(_choice(record))) for record in shown) >= MOST_CHOSEN
+    chosen = [record for record in shown if _line(record, manager, full)]
+    with compared:
+        _compare(chosen)
 
 
 def _store(manager: JobManager) -> str:
@@ -122,24 +136,34 @@ def _matches(record: Record, words: str) -> bool:
     return all(word in text.casefold() for word in words.casefold().split())
 
 
-def _line(record: Record, manager: JobManager) -> Record | None:
-    """One record; returns it if it is chosen for a comparison."""
+def _choice(record: Record) -> str:
+    """The key of the box that chooses a record."""
+    return f"choose-{record.name}"
+
+
+def _line(record: Record, manager: JobManager, full: bool) -> bool:
+    """One record; returns whether it is chosen for a comparison, of which no more can be if that is full."""
     document = record.document
-    kind = TITLES[document.question.kind]
     with st.container(border=True, key=f"record-{record.name}"):
         title = f"{_badge(document)} **{plain(_title(document.question))}**"
+        chosen = False
         if document.analysis is not None:
-            chosen = st.checkbox(title, key=f"choose-{record.name}", help="Choose two sweeps to compare them.")
+            closed = full and not st.session_state.get(_choice(record))
+            help = "Two are chosen; choose one less first." if closed else "Choose two sweeps to compare them."
+            chosen = st.checkbox(title, key=_choice(record), help=help, disabled=closed)
         else:
-            chosen = False
-            st.markdown(title)
+            st.markdown(f":small[{title}]")  # as large as the label of a box
         if document.status == "done":
             st.caption(plain(document.said.headline))
-        origin = "imported" if record.imported else document.where
         at = document.at.replace("T", " ").removesuffix("+00:00")
+        origin = f"imported, measured on {plain(document.where)}" if record.imported else document.where
+        kind = TITLES[document.question.kind]
         st.caption(f"{kind} · {at} UTC · {document.done:,} points · {origin} · version {document.version}")
+        if record.imported:
+            here = "shows what was measured here" if _measured_here(record, manager) else "measures it here"
+            st.caption(f"The figures of the file are below, under *Figures*; *Open here* {here}.")
         with st.container(horizontal=True):
-            st.link_button("Open", address_of(document.question))
+            st.link_button("Open here" if record.imported else "Open", address_of(document.question))
             with st.popover("Export"):
                 for form in Form:
                     st.markdown(f"[{form.title}](/api/history/{record.name}/result.{form.name})")
@@ -147,7 +171,28 @@ def _line(record: Record, manager: JobManager) -> Record | None:
                 st.markdown(_deletion(record))
                 if st.button("Delete it", key=f"delete-{record.name}"):
                     _delete(record, manager)
-    return record if chosen else None
+        if record.imported:
+            _figures(record, manager)
+    return chosen
+
+
+def _measured_here(record: Record, manager: JobManager) -> Document | None:
+    """The answer to the same question that was measured here, if there is one."""
+    found = manager.history.find(record.document.question)
+    return found if found is not None and found.status == "done" else None
+
+
+def _figures(record: Record, manager: JobManager) -> None:
+    """What an imported document says, beside what was measured here; drawn once it is unfolded."""
+    document, here = record.document, _measured_here(record, manager)
+    with st.expander("Figures", key=f"figures-{record.name}", on_change="rerun") as figures:
+        if not figures.open:
+            return
+        if document.analysis is None:
+            st.dataframe(document.table(), hide_index=True)
+        else:
+            beside = {"measured here": here} if here else {}
+            compare({"imported": document, **beside}, key=f"curves-{record.name}")
 
 
 def _deletion(record: Record) -> str:
@@ -170,12 +215,24 @@ def _delete(record: Record, manager: JobManager) -> None:
 
 
 def _compare(chosen: list[Record]) -> None:
-    """Two sweeps over one another."""
-    if len(chosen) == 2:
-        first, second = sorted(chosen, key=lambda record: record.document.at)
-        compare(first.document, second.document)
-    elif chosen:
-        st.info("Choose one more to compare the two." if len(chosen) == 1 else "Two can be compared; choose fewer.")
+    """Two sweeps over one another, above the records; the page goes there when the second is chosen."""
+    names = [record.name for record in chosen]
+    before, st.session_state[CHOSEN] = st.session_state.get(CHOSEN, []), names
+    if len(chosen) < MOST_CHOSEN:
+        if len(names) > len(before):
+            st.toast("Choose one more sweep to compare the two.")
+        return
+    first, second = sorted(chosen, key=lambda record: record.document.at)
+    st.markdown("#### Two sweeps")
+    compare({"first": first.document, "second": second.document}, key="two-curves")
+    st.button("Close the comparison", key="close-comparison", on_click=_close, args=(chosen,))
+    if names != before:
+        st.html(TO_COMPARISON.substitute(names=names), unsafe_allow_javascript=True)
+
+
+def _close(chosen: list[Record]) -> None:
+    for record in chosen:
+        st.session_state[_choice(record)] = False
 
 
 # ---- import ----------------------------------------------------------------------------------------------------------
@@ -184,7 +241,9 @@ def _compare(chosen: list[Record]) -> None:
 def _import(manager: JobManager) -> None:
     """Takes in a result that was exported as JSON."""
     with st.expander("Import a result"):
-        file = st.file_uploader("A JSON file that was exported here or elsewhere", type="json", key="import")
+        file = st.file_uploader(
+            "A JSON file that was exported here or elsewhere", key="import"
+        )  # any: to tell what it is not
         if file is None:
             return
         try:

@@ -16,7 +16,7 @@ from engine.degraders.compose import Compose
 from engine.dials import InputError
 from engine.discovery import read_variant
 from engine.models.base import Card
-from engine.questions import PhaseMap, outer_dial, outer_dials
+from engine.questions import PhaseMap, outer_dial, outer_dials, repeated
 from engine.spec import Experiment
 
 ABOUT = """Two dials at once: the degrader at the side, and an outer one that degrades as well. Each cell is judged as a
@@ -52,6 +52,8 @@ def _question(experiment: Experiment) -> PhaseMap:
     if panel.notices:
         st.warning("  \n".join(panel.notices))
     question = PhaseMap.read({"experiment": composed, "part": part, "strengths": strengths or ()})
+    if twice := repeated(outer, composed.card, strengths or ()):
+        right.warning(twice)
     right.caption(_extent(question))
     return question
 

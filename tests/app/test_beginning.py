@@ -97,9 +97,16 @@ def test_a_dial_with_draws_begins_with_the_usual_ones_where_the_links_dial_has_n
 def test_an_experiment_that_is_none_is_told_and_the_default_is_used(text: str) -> None:
     at = opened(experiment=text)
     (warning,) = texts(at.warning)
-    assert is_one_sentence(warning.replace("used: ", "used ").replace("?", ""))
+    assert is_one_sentence(warning.replace("?", ""))
+    assert f"so the story {STORY} is shown instead" in warning
     assert texts(at.error) == []
     assert shown(at)["key"] == Experiment.preset(STORY).key
+
+
+def test_all_parameters_that_there_are_not_are_named() -> None:
+    (warning,) = texts(opened(**linked(MAPPED | {"zap": 1, "zop": 2})).warning)
+    assert "has no parameters 'zap' and 'zop'" in warning
+    assert is_one_sentence(warning)
 
 
 # ---- strengths -------------------------------------------------------------------------------------------------------

@@ -175,6 +175,11 @@ def test_outer_strengths_that_are_none_are_told_in_one_sentence(text: str) -> No
     assert is_one_sentence(error)
 
 
+def test_outer_strengths_that_are_given_twice_are_told() -> None:
+    at = opened("phase_map", **{"outer.degrader": "pruning", "outer.pruning.strengths": "0, 0.1, 0.10"})
+    assert texts(at.warning) == ["Given more than once and measured once: pruning 0.1."]
+
+
 @pytest.mark.parametrize("query", [{"outer.degrader": "hammer"}, {"outer.what": "1"}])
 def test_outer_settings_in_vain_are_told(query: dict[str, Any]) -> None:
     (warning,) = texts(opened("phase_map", **query).warning)

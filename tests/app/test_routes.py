@@ -20,12 +20,20 @@ from engine.spec import Experiment
 
 # ---- results ---------------------------------------------------------------------------------------------------------
 
-OPEN = {"loss_delta_low": -math.inf, "selectivity_gain_high": math.inf, "retention": math.nan, "effect": 0.0123456789}
+OPEN: dict[str, Any] = {
+    "state": "unresolved",
+    "loss_delta_low": -math.inf,
+    "selectivity_gain_high": math.inf,
+    "retention": math.nan,
+    "effect": 0.0123456789,
+    "effect_low": 0.0,
+}
 
 
 def told(job: Job, workers: Workers) -> None:
     """The job's worker tells of two strengths, one of which has bounds that are open."""
-    rows = {"0": row(0, strength=0.0), "1": row(1, **OPEN, shams=[SHAM, {**SHAM, "beaten": False, "state": "clean"}])}
+    shams = [SHAM, {**SHAM, "loss_delta": 0.0, "loss_delta_low": -0.01, "loss_delta_high": 0.01, **UNBEATEN}]
+    rows = {"0": row(0, strength=0.0, state="entangled"), "1": row(1, **OPEN, shams=shams)}
     reference = {"margin": 0.05, "degraded_loss": 2.5}
     workers.latest.update(job.question.key, rows=rows, reference=reference, status="running")
 
@@ -35,6 +43,7 @@ SHAM: dict[str, Any] = {
     "state": "entangled",
     "beaten": True,
 }
+UNBEATEN: dict[str, Any] = {"beaten": False, "state": "clean"}
 
 
 def test_the_table_is_the_command_lines(site: Site, workers: Workers, job: Job) -> None:

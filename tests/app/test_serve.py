@@ -67,7 +67,14 @@ def test_a_port_that_is_taken_is_refused_in_a_sentence(taken: int) -> None:
     assert f"got {taken}" in str(refused.value)
 
 
-@pytest.mark.parametrize("port", ["taken", "99999"])
+@pytest.mark.parametrize("port", ["abc", "", "8501.5", "9" * 5000])
+def test_a_port_that_is_no_number_is_refused_in_a_sentence(port: str) -> None:
+    with pytest.raises(InputError, match="--port must be a whole number") as refused:
+        serve.check_port(port)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("port", ["taken", "99999", "abc"])
 def test_the_program_ends_with_that_sentence_and_code_2(tmp_path: Path, taken: int, port: str) -> None:
     command = [sys.executable, "-m", "app.serve", "--port", port.replace("taken", str(taken)), "--no-browser"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=START_SECONDS, check=False)

@@ -142,13 +142,25 @@ def test_the_history_is_searched_exported_imported_and_cleared(tab: Tab, tmp_pat
     forged = tmp_path / "forged.json"
     forged.write_text(document.read_text().replace('"regimescope": 1', '"regimescope": 7'))
     view.page.locator("input[type=file]").set_input_files(forged)
-    expect(view.page.get_by_test_id("stAlert").filter(has_text="export it again")).to_be_visible()
+    said = view.page.get_by_test_id("stAlert")
+    expect(said.filter(has_text="exported here")).to_be_visible()
+    expect(said).to_have_count(1)
+    table = tmp_path / "result.csv"
+    table.write_text("strength,loss_delta")
+    view.page.locator("input[type=file]").set_input_files(table)
+    expect(said.filter(has_text="got no JSON")).to_be_visible()
+    expect(said).to_have_count(1)  # nothing is left of what was said of the file before
+
+    imported = records.filter(has_text="imported")
+    imported.locator("summary").filter(has_text="Figures").click()
+    expect(imported.get_by_text("Their settings are the same, and so are their numbers.")).to_be_visible()
+    imported.locator("summary").filter(has_text="Figures").click()
 
     for number in range(2):
         records.nth(number).locator("[data-testid=stCheckbox] label").click()
         view.until_drawn_by_streamlit()
-    expect(view.page.get_by_text("Two sweeps")).to_be_visible()
-    expect(view.page.locator(".st-key-two-curves .main-svg").first).to_be_visible()
+    expect(view.page.get_by_text("Two sweeps")).to_be_in_viewport()
+    expect(view.page.locator(".st-key-two-curves .main-svg").first).to_be_in_viewport()
 
     records.first.get_by_role("button", name="Delete", exact=True).click()
     view.page.get_by_role("button", name="Delete it").click()

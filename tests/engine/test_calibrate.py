@@ -164,9 +164,9 @@ def test_a_loss_that_is_never_reached_is_told_with_those_that_are(noise_dial: Ex
     above, below = calibrate(noise_dial, lab, [2.7, 2.2])
     assert above.crossings == below.crossings == ()
     assert above.losses == pytest.approx((2.31, 2.64))
-    gives = "from noise 0 to noise 0.6 the dial gives from 2.31 to 2.64 nats."
-    assert above.sentence == f"2.7 nats are never reached: {gives}"
-    assert below.sentence == f"2.2 nats are never reached: {gives}"
+    gives = "from noise 0 to noise 0.6 the dial gives from 2.31 to 2.64 nats"
+    assert above.sentence == f"2.7 nats are never reached: {gives}."
+    assert below.sentence == f"2.2 nats are never reached: {gives}, undegraded 2.31; ask for more."
 
 
 def test_a_jump_is_told_from_both_sides(noise_dial: Experiment, lab: Lab, toy: Toy) -> None:
@@ -426,6 +426,14 @@ def test_the_command_prints_a_line_for_each_crossing_and_a_sentence_for_each_los
     assert written == noise_dial.model_copy(update={"strengths": (0.0, 0.15)})
 
 
+def test_a_loss_below_the_undegraded_one_is_told_as_such(run: Run, toy: Toy) -> None:
+    toy(lambda strength: 2.3 + strength)
+    code, out, _ = run("--loss", "1.5")
+    assert code == 0
+    assert "1.5 nats are never reached: " in out
+    assert " nats, undegraded 2.3; ask for more.\n" in out
+
+
 def test_the_command_spaces_losses_evenly(run: Run, toy: Toy, lab: Lab, noise_dial: Experiment) -> None:
     toy(lambda strength: 2.0 + 4 * strength)
     wanted = spaced_losses(noise_dial, lab, 3)
@@ -452,6 +460,8 @@ def test_the_command_tells_of_every_dial_of_the_model(
     ("options", "told"),
     [
         (["--loss", "nan"], "must be a number of nats, got nan"),
+        (["--loss=-3"], "must be a number of nats, got -3; give one above 0."),
+        (["--loss", "2.6", "--loss", "0"], "must be a number of nats, got 0; give one above 0."),
         (["--count", "0"], "at least 1, got 0"),
         (["--loss", "2.5", "--draws", "0"], "'draws' must be at least 1, got 0"),
         (["--loss", "2.5", "--out", "."], "--out must be a file, got ., which is a folder"),

@@ -18,6 +18,7 @@ import pytest
 from engine import discovery
 from engine.cli import main
 from engine.dials import Dial, dials_of
+from engine.documents import Document
 from engine.models.architectures import Transformer
 from engine.models.base import Card
 from engine.models.induction import Induction
@@ -106,6 +107,42 @@ def test_single_items_are_written_beside_the_result_or_where_they_are_wanted(
     beside, chosen = (pd.read_parquet(tmp_path / name) for name in ("result.items.parquet", "mine.parquet"))
     pd.testing.assert_frame_equal(beside, chosen)
     assert len(beside) == (1 + 2 + 2) * 2 * 8
+
+
+def test_the_ending_of_its_name_says_what_is_written(run: Run, spec: Path, tmp_path: Path) -> None:
+    def swept(name: str, *options: object) -> Path:
+        assert run("sweep", spec, "--out", tmp_path / name, "--cache", tmp_path / "cache", *options).code == 0
+        return tmp_path / name
+
+    analysis, _ = read(swept("result.PARQUET"))
+    table = pd.read_csv(swept("result.csv", "--items", tmp_path / "items.csv"))
+    assert list(table["state"]) == [row.state for row in analysis.rows]
+    assert set(pd.read_csv(tmp_path / "items.csv")["set"]) == {"performance", "behaviour"}
+    document = Document.from_json(swept("result.json").read_bytes())
+    assert repr(document.analysis) == repr(analysis)
+    for name in ("result.csv", "result.json"):
+        said = one_sentence(run("verdict", tmp_path / name))
+        assert "must be a Parquet file" in said
+        assert "--out result.parquet" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "endings"),
+    [
+        (["sweep", "{spec}", "--out", "{out}"], ".parquet or .csv or .json"),
+        (["sweep", "{spec}", "--out", "{folder}/r.csv", "--items", "{out}"], ".parquet or .csv"),
+        (["compare", "{spec}", "--dials", "--out", "{out}"], ".parquet or .csv"),
+        (["map", "{spec}", "--part", "0", "--strengths", "0", "--out", "{out}"], ".parquet or .csv"),
+        (["study", "--models", "planted", "--out", "{out}"], ".parquet"),
+    ],
+)
+@pytest.mark.parametrize("name", ["x.txt", "x", "x.parquet.gz"])
+def test_another_ending_is_refused_before_anything_is_measured(
+    run: Run, spec: Path, tmp_path: Path, command: list[str], endings: str, name: str
+) -> None:
+    said = one_sentence(run(*(each.format(spec=spec, folder=tmp_path, out=tmp_path / name) for each in command)))
+    assert f"must end in {endings}, which says what is written, got {name}; rename it." in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["spec.json"]
 
 
 def test_a_sweep_that_was_stopped_goes_on(
@@ -308,7 +345,9 @@ def test_a_file_that_is_no_experiment_is_refused(run: Run, spec: Path, tmp_path:
 def test_files_that_are_not_there_are_refused(run: Run, spec: Path, tmp_path: Path) -> None:
     out = tmp_path / "result.parquet"
     for missing in (tmp_path / "missing.json", tmp_path):
-        assert str(missing) in one_sentence(run("sweep", missing, "--out", out))
+        said = one_sentence(run("sweep", missing, "--out", out))
+        assert str(missing) in said
+        assert "--preset" in said
         assert str(missing) in one_sentence(run("verdict", missing))
 
 

@@ -67,6 +67,9 @@ def changed(document: Document, *path: Any, to: Any) -> str:
         (("result", "rows"), []),
         (("result", "margin"), []),
         (("result", "band"), [1]),
+        (("result", "band"), [[-1, 1]]),
+        (("result", "confirmation"), {"index": 70, "row": None}),
+        (("result", "rows", 1, "strength"), 1e9),
         (("measured",), None),
         (("measured", "at"), "yesterday"),
         (("measured", "version"), "![](http://elsewhere)"),
@@ -91,6 +94,76 @@ def test_what_is_no_document_is_refused_in_one_sentence(text: str | bytes) -> No
 def test_what_it_says_follows_from_its_numbers(document: Document) -> None:
     forged = changed(document, "said", to={"name": "clean", "tone": "clean", "headline": "All is well.", "detail": ""})
     assert Document.from_json(forged).said == document.said
+
+
+def refusal_of(text: str) -> str:
+    with pytest.raises(InputError) as refusal:
+        Document.from_json(text)
+    return str(refusal.value)
+
+
+def test_where_it_was_changed_is_told_as_people_count(document: Document) -> None:
+    said = refusal_of(changed(document, "result", "rows", 1, "loss_delta", to="much"))
+    assert said == (
+        "A result must be whole, got one that was changed by hand at 'result', 'rows', number 2, 'loss_delta'; export "
+        "it again."
+    )
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "null", '{"regimescope": 1}', '{"regimescope": 1, "kind": null}'])
+def test_what_is_missing_is_told_without_a_none_of_pythons(text: str) -> None:
+    assert "None" not in refusal_of(text)
+
+
+EDGES: dict[str, Any] = {
+    "clean": {"loss_delta": 0.0, "loss_delta_low": -0.01, "loss_delta_high": 0.01, "retention": 1, "retention_low": 0.9}
+    | {"retention_high": 1.1},
+    "entangled": {"loss_delta": 9.0, "loss_delta_low": 8.0, "loss_delta_high": 10.0},
+    "effect lost": {"retention": 0.1, "retention_low": 0.0, "retention_high": 0.2},
+}
+"""Of each state numbers that it follows from."""
+
+
+def with_row(document: Document, state: str, **numbers: Any) -> str:
+    """The document as JSON, with such a row in place of its last one."""
+    form = json.loads(document.to_json())
+    form["result"]["rows"][-1] |= {"state": state, "shams": [], **EDGES[state], **numbers}
+    return json.dumps(form)
+
+
+@pytest.mark.parametrize("state", EDGES)
+def test_a_state_that_follows_from_its_numbers_is_believed(document: Document, state: str) -> None:
+    analysis = Document.from_json(with_row(document, state)).analysis
+    assert analysis is not None
+    assert analysis.rows[-1].state == state
+
+
+SHAM = dict.fromkeys(("loss_delta", "loss_delta_low", "loss_delta_high", "effect", "effect_low", "effect_high"), 9.0)
+
+
+@pytest.mark.parametrize(
+    ("state", "numbers", "why"),
+    [
+        ("clean", EDGES["entangled"], "not shown to be within the margin"),
+        ("clean", {"loss_delta_high": 5.0}, "not shown to be within the margin"),
+        ("clean", {"retention_low": 0.1}, "keeps too little"),
+        ("clean", {"shams": [{**SHAM, "state": "entangled", "beaten": False}]}, "no more than a sham"),
+        ("clean", {"shams": [{**SHAM, "state": "clean", "beaten": True}]}, "a sham that is called clean"),
+        ("entangled", EDGES["clean"], "not shown to be outside"),
+        ("effect lost", {"retention_high": 0.9}, "may keep enough"),
+        ("entangled", {"loss_delta": 0.0}, "outside of its own interval"),
+    ],
+)
+def test_a_state_that_contradicts_its_numbers_is_refused(
+    document: Document, state: str, numbers: dict[str, Any], why: str
+) -> None:
+    said = refusal_of(with_row(document, state, **numbers))
+    assert why in said
+    assert "at strength 0.3, " in said
+
+
+def test_rows_that_were_judged_by_another_margin_are_refused(document: Document) -> None:
+    assert "the margin" in refusal_of(changed(document, "question", "margin", to=0.0123))
 
 
 # ---- the history -----------------------------------------------------------------------------------------------------
@@ -120,7 +193,7 @@ def test_an_answer_keeps_its_time_until_its_numbers_change(document: Document, t
     history.keep(document)
     assert repr(history.find(document.question)) == repr(first)
     assert document.analysis is not None
-    other = replace(document, analysis=replace(document.analysis, margin=0.5))
+    other = replace(document, analysis=replace(document.analysis, margin=0.999 * document.analysis.margin))
     history.keep(other)
     found = history.find(document.question)
     assert found is not None

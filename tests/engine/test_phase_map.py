@@ -257,6 +257,17 @@ def test_the_command_writes_parquet_or_csv(
     assert main(["verdict", str(tmp_path / "map.parquet")]) == 2
 
 
+def test_the_command_tells_of_strengths_that_are_given_twice(
+    mapped: Experiment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "spec.json").write_text(mapped.to_json())
+    command = ["map", str(tmp_path / "spec.json"), "--part", "0", "--strengths", "0.5,0.50,0"]
+    assert main([*command, "--cache", str(tmp_path / "c"), "--out", str(tmp_path / "map.csv")]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Given more than once and measured once: pruning 0.5.\n")
+    assert pd.read_csv(tmp_path / "map.csv")["outer_strength"].nunique() == 2
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
