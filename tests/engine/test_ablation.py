@@ -125,13 +125,11 @@ def test_the_position_mean_is_that_of_reference_inputs_in_the_same_place(case: s
         torch.testing.assert_close(activation, here, rtol=0, atol=1e-6)
 
 
-def test_where_there_is_one_place_both_means_are_one() -> None:
-    neurons = ("0.0", "1.3")
-    under, at_each = (NeuronAblation(neurons=neurons, value=value) for value in ("mean", "position-mean"))
-    assert alike(*measured("perceptron", under, at_each), 1e-6)
-    channels = ("0.0", "1.1")
-    under, at_each = (NeuronAblation(neurons=channels, value=value) for value in ("mean", "position-mean"))
-    assert not alike(*measured("convolution", under, at_each), 1e-3)
+@pytest.mark.parametrize(("kind", "one_place"), [("perceptron", True), ("convolution", False)])
+def test_where_there_is_one_place_both_means_are_one(kind: str, one_place: bool) -> None:
+    values: tuple[Value, ...] = ("mean", "position-mean")
+    over_both, at_each = measured(kind, *(NeuronAblation(neurons=("0.0", "1.1"), value=value) for value in values))
+    assert alike(over_both, at_each, 1e-5) == one_place
 
 
 @every_case
