@@ -2,7 +2,7 @@
 
 The inner dial is the one that the composition leaves open. At strength 0 of the outer dial its part is left out, for
 there it is the network itself. At strength 0 of the inner dial a composition degrades nothing, so all sweeps begin at
-the same undegraded network, which is measured once.
+the same undegraded network, which is measured once, and called so in every row.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def phase_map(
     """
     rows = Map(experiment, lab, part, strengths)
     drive(rows.steps(), progress)
-    return pd.concat([_table(row) for row in rows.curves], ignore_index=True)
+    return pd.concat([_table(row, experiment) for row in rows.curves], ignore_index=True)
 
 
 @dataclass(eq=False)
@@ -105,7 +105,7 @@ class Map:
         inner = next(part.degrader for part in _parts(asked) if part.strength is None)
         return {
             "outer": strength_axis(asked, self._dial, [row.outer for row in self.curves]),
-            "inner": strength_axis(asked, inner, asked.sweep_strengths),
+            "inner": strength_axis(asked, inner, asked.sweep_strengths) | {"ticks": _labels(asked)},
         }
 
     def steps(self) -> Steps[None]:
@@ -129,12 +129,17 @@ def write(path: Path, frame: pd.DataFrame, experiment: Experiment, part: int) ->
     report.write_table(path, frame, {"experiment": experiment.to_json(), "part": str(part)})
 
 
-def _table(row: MapRow) -> pd.DataFrame:
+def _labels(experiment: Experiment) -> list[str]:
+    """Of the strengths of the inner dial, in every row: at the first one nothing is degraded."""
+    return [experiment.degrader.label(strength, experiment.card) for strength in experiment.sweep_strengths]
+
+
+def _table(row: MapRow, mapped: Experiment) -> pd.DataFrame:
     """The result of one sweep, with the names that its columns have in a map."""
     assert row.sweep is not None, "a row is a sweep"
-    analysis, asked = row.sweep.analysis(), row.sweep.experiment
+    analysis = row.sweep.analysis()
     table = report.table(analysis).rename(columns={"strength": "inner_strength"})
-    table.insert(1, "inner_label", [asked.degrader.label(each.strength, asked.card) for each in analysis.rows])
+    table.insert(1, "inner_label", _labels(mapped))
     table.insert(2, "verdict", analysis.verdict.name)
     table.insert(0, OUTER[0], row.outer)
     table.insert(1, OUTER[1], row.title)
