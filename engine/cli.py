@@ -142,7 +142,7 @@ def _redose(arguments: argparse.Namespace) -> None:
             _dose_line(experiment, dose) for dose in tqdm(doses, total=len(experiment.sweep_strengths), disable=None)
         ]
     print(f"{experiment.intervention.describe()}, at an effect of {target:.3g} {experiment.behaviour.effect}")
-    print(f"  {'strength':<9} {'loss':>7}  {'loss delta, nats':<26} {'effect':<24} coefficient")
+    print(f"  {'strength':<10} {'loss':>7}  {'loss delta, nats':<26} {'effect':<24} coefficient")
     print("\n".join(lines))
     print(f"Measured on {lab.where}.")
 
@@ -151,7 +151,7 @@ def _dose_line(experiment: Experiment, dose: Dose) -> str:
     label = experiment.degrader.label(dose.strength, experiment.card)
     cost, does = dose.loss_delta.told("+.3f"), dose.effect.told(".3g")
     found = f"{dose.coefficient:.4g}" if dose.reached else f"cannot reach it; nearest at {dose.coefficient:.4g}"
-    return f"  {label:<9} {dose.degraded_loss:>7.3f}  {cost:<26} {does:<24} {found}"
+    return f"  {label:<10} {dose.degraded_loss:>7.3f}  {cost:<26} {does:<24} {found}"
 
 
 def _said(experiment: Experiment, analysis: Analysis) -> str:
@@ -166,7 +166,7 @@ def _verdict(arguments: argparse.Namespace) -> None:
     if not arguments.json:
         print(f"{said.name}: {_said(experiment, analysis)}")
         for row in analysis.rows:
-            print(f"  {experiment.degrader.label(row.strength, experiment.card):<9} {row.state:<12} {row.reason}")
+            print(f"  {experiment.degrader.label(row.strength, experiment.card):<10} {row.state:<12} {row.reason}")
         return
     states = [{"strength": row.strength, "state": row.state, "reason": row.reason} for row in analysis.rows]
     regime = said.strengths and {"strength": said.strengths, "degraded_loss": said.losses}
