@@ -65,7 +65,8 @@ def main() -> None:
         curve = _sweep(lab, form, {"degrader": "checkpoint"})
         rows = curve[1].rows
         deltas = [row.loss_delta for row in rows if row.state not in ("effect lost", "broken")]
-        _print_row(value, _cell(rows[0]), f"{min(deltas):+.3f} to {max(deltas):+.3f}", _curve(*curve))
+        sure = " (not confirmed)" if curve[1].confirmed is False else ""
+        _print_row(value, _cell(rows[0]), f"{min(deltas):+.3f} to {max(deltas):+.3f}", _curve(*curve) + sure)
     lab.close()
 
 
