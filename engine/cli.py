@@ -106,7 +106,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
     check_out(items, "--items", TABLES)
 
     from engine import report  # torch is slow to import: not before the input is known to be good
-    from engine.documents import Document
+    from engine.documents import Document, Form
     from engine.history import History
     from engine.lab import Lab, keep_freed_memory
     from engine.store import Store, default_folder
@@ -129,7 +129,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
         History(folder).keep(document)
         if out.suffix.lower() == ".json":
             with report.writing(out):
-                out.write_bytes(document.file("json"))
+                out.write_bytes(document.file(Form.json))
         else:
             report.write(out, report.table(analysis), experiment, analysis)
         if arguments.items is not None:
@@ -153,7 +153,7 @@ def _redose(arguments: argparse.Namespace) -> None:
             _dose_line(experiment, dose) for dose in tqdm(doses, total=len(experiment.sweep_strengths), disable=None)
         ]
     print(f"{experiment.intervention.describe()}, at an effect of {target:.3g} {experiment.behaviour.effect}")
-    print(f"  {'strength':<9} {'loss':>7}  {'loss delta, nats':<26} {'effect':<24} coefficient")
+    print(f"  {'strength':<10} {'loss':>7}  {'loss delta, nats':<26} {'effect':<24} coefficient")
     print("\n".join(lines))
     print(f"Measured on {lab.where}.")
 
@@ -162,7 +162,7 @@ def _dose_line(experiment: Experiment, dose: Dose) -> str:
     label = experiment.degrader.label(dose.strength, experiment.card)
     cost, does = dose.loss_delta.told("+.3f"), dose.effect.told(".3g")
     found = f"{dose.coefficient:.4g}" if dose.reached else f"cannot reach it; nearest at {dose.coefficient:.4g}"
-    return f"  {label:<9} {dose.degraded_loss:>7.3f}  {cost:<26} {does:<24} {found}"
+    return f"  {label:<10} {dose.degraded_loss:>7.3f}  {cost:<26} {does:<24} {found}"
 
 
 def _said(experiment: Experiment, analysis: Analysis) -> str:
@@ -177,7 +177,7 @@ def _verdict(arguments: argparse.Namespace) -> None:
     if not arguments.json:
         print(f"{said.name}: {_said(experiment, analysis)}")
         for row in analysis.rows:
-            print(f"  {experiment.degrader.label(row.strength, experiment.card):<9} {row.state:<12} {row.reason}")
+            print(f"  {experiment.degrader.label(row.strength, experiment.card):<10} {row.state:<12} {row.reason}")
         return
     states = [{"strength": row.strength, "state": row.state, "reason": row.reason} for row in analysis.rows]
     regime = said.strengths and {"strength": said.strengths, "degraded_loss": said.losses}

@@ -2,7 +2,7 @@
 
 The inner dial is the one that the composition leaves open. At strength 0 of the outer dial its part is left out, for
 there it is the network itself. At strength 0 of the inner dial a composition degrades nothing, so all sweeps begin at
-the same undegraded network, which is measured once.
+the same undegraded network, which is measured once, and called so in every row.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Map:
         inner = next(part.degrader for part in _parts(asked) if part.strength is None)
         return {
             "outer": strength_axis(asked, self._dial, [row.outer for row in self.curves]),
-            "inner": strength_axis(asked, inner, asked.sweep_strengths),
+            "inner": strength_axis(asked, inner, asked.sweep_strengths) | {"ticks": _labels(asked)},
         }
 
     def steps(self) -> Steps[None]:
@@ -113,11 +113,12 @@ class Map:
         assert curve.sweep is not None, "a row is a sweep"
         analysis, asked = curve.sweep.analysis(), curve.experiment
         measured = lines_of(asked, analysis)
+        labels = dict(zip(self._experiment.sweep_strengths, _labels(self._experiment), strict=True))
         lines = {
             row.strength: {
                 "row": curve.title,
                 "outer_strength": curve.outer,
-                "inner_label": asked.degrader.label(row.strength, asked.card),
+                "inner_label": labels[row.strength],
                 **report.cells(row),
                 **measured[row.strength],
             }
@@ -134,6 +135,11 @@ def write(path: Path, frame: pd.DataFrame, experiment: Experiment, part: int) ->
         InputError: the file can't be written.
     """
     report.write_table(path, frame, {"experiment": experiment.to_json(), "part": str(part)})
+
+
+def _labels(experiment: Experiment) -> list[str]:
+    """Of the strengths of the inner dial, in every row: at the first one nothing is degraded."""
+    return [experiment.degrader.label(strength, experiment.card) for strength in experiment.sweep_strengths]
 
 
 def _parts(experiment: Experiment) -> tuple[Part, ...]:

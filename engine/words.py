@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal, NamedTuple
 
-from engine.degraders.base import Axis
+from engine.degraders.base import UNDEGRADED, Axis
 from engine.regime import Analysis, Row, State
 from engine.shams import AWAITED, outdone
 from engine.spec import Experiment
@@ -91,9 +91,10 @@ def _awaiting(subject: str, strengths: int) -> str:
 
 
 def place(experiment: Experiment, strength: float) -> str:
-    """A strength with its name: "step 597", "noise 0.2"."""
+    """A strength with its name: "step 597", "noise 0.2"; of a composition that degrades nothing, "undegraded"."""
     axis: Axis = experiment.degrader.axis(experiment.card)
-    return f"{axis.name} {experiment.degrader.label(strength, experiment.card)}"
+    label = experiment.degrader.label(strength, experiment.card)
+    return label if label == UNDEGRADED else f"{axis.name} {label}"
 
 
 def _headline(name: str, subject: str, experiment: Experiment, analysis: Analysis) -> str:
@@ -137,6 +138,7 @@ def _headline(name: str, subject: str, experiment: Experiment, analysis: Analysi
 
 def _span(experiment: Experiment, first: Row, last: Row) -> str:
     start = place(experiment, first.strength)
+    start = "the undegraded network" if start == UNDEGRADED else start
     return f"at {start}" if first is last else f"from {start} to {place(experiment, last.strength)}"
 
 

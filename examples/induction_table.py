@@ -1,16 +1,18 @@
-"""The interventions of the `induction` model side by side: two Markdown tables.
+"""The interventions of the `induction` model side by side: three Markdown tables.
 
 `python -m examples.induction_table` prints, for each intervention, first the verdict of its whole curve on both dials,
 how many shams get which verdict, then loss delta / effect at chosen strengths, in nats, each with the half-width of its
-90 % interval, the degraded loss L and the state. It uses the dashboard's store, so a second run only reads.
+90 % interval, the degraded loss L and the state; last, what becomes of the same heads with each value that can take
+their place. It uses the dashboard's store, so a second run only reads.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
+from engine.interventions.parts import Value
 from engine.lab import Lab
 from engine.models.base import Card
 from engine.models.induction import Induction
@@ -30,7 +32,7 @@ Form = Mapping[str, Any]
 
 
 def main() -> None:
-    """Prints both tables."""
+    """Prints the tables."""
     lab = Lab(Store(default_folder()))
     card = Induction().card()
     interventions = interventions_of(card)
@@ -56,6 +58,15 @@ def main() -> None:
     for title, intervention in interventions.items():
         checkpoints, noise = (_sweep(lab, intervention, dial)[1].rows for dial in (steps, noises))
         _print_row(title, *map(_cell, (*checkpoints, *noise[1:])))
+
+    print("\n| value | undegraded | Δ while half of the effect is left | checkpoint |\n|---|---|---|---|")
+    for value in get_args(Value):
+        form = {"name": "head-ablation", "heads": card.groups["heads"]["previous-token"], "value": value}
+        curve = _sweep(lab, form, {"degrader": "checkpoint"})
+        rows = curve[1].rows
+        deltas = [row.loss_delta for row in rows if row.state not in ("effect lost", "broken")]
+        sure = " (not confirmed)" if curve[1].confirmed is False else ""
+        _print_row(value, _cell(rows[0]), f"{min(deltas):+.3f} to {max(deltas):+.3f}", _curve(*curve) + sure)
     lab.close()
 
 

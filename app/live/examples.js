@@ -38,7 +38,7 @@ export function createExamples(part) {
       if (source.every((item, at) => item === shown[at])) return;
       shown = source;
       if (examples !== drawn) draw(examples);
-      part("where").textContent = row ? `at ${row.label}` : "";
+      part("where").textContent = !row || row.label === row.tick ? (row?.label ?? "") : `at ${row.label}`;
       part("scale").textContent = `≥ ${scale.toFixed(1)} nats of loss · underlined: scored`;
       views.forEach((view, at) => {
         const here = row?.examples?.[at];

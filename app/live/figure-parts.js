@@ -62,11 +62,15 @@ export function note(text, colour, place) {
   return { text, showarrow: false, borderpad: 1, font: { size: 11, color: colour }, ...place };
 }
 
-/** Ticks at strengths, given as text by index: as many as have room side by side. */
+/** Ticks at strengths, given as text by index: as many as have room side by side. The first one, a word for the
+ * undegraded network, may be long: only its neighbours make room for it. */
 export function ticks(labels, pixelsPerStep) {
-  const widest = Math.max(1, ...labels.map((label) => label.length));
-  const every = Math.max(1, Math.ceil((0.62 * TICK_SIZE * widest + 12) / pixelsPerStep));
-  const tickvals = labels.map((_, index) => index).filter((index) => index % every === 0);
+  const room = (letters) => (0.62 * TICK_SIZE * letters + 12) / pixelsPerStep;
+  const [first = "", ...others] = labels;
+  const widest = Math.max(1, ...others.map((label) => label.length));
+  const every = Math.max(1, Math.ceil(room(widest)));
+  const free = room((first.length + widest) / 2);
+  const tickvals = labels.map((_, index) => index).filter((index) => index % every === 0 && (!index || index >= free));
   return { tickmode: "array", tickvals, ticktext: tickvals.map((index) => plain(labels[index])) };
 }
 

@@ -29,12 +29,13 @@ export function createGrid(table, { onLook, signal }) {
 
   function build({ axes: { outer, inner }, curves }) {
     const caption = make("span", "rs-pinned");
-    caption.append(...pieces(`Down: ${outer.title}.`, `Across: ${inner.title}.`));
+    caption.append(...pieces(`Down: ${outer.title}.`, `Across: ${inner.title}.`, "Apart: nothing is degraded."));
     table.createCaption().replaceChildren(caption);
     const head = make("tr", "");
     const corner = make("td", "");
     corner.append(...pieces(`${outer.name} ↓`, `${inner.name} →`));
     head.append(corner, ...inner.ticks.map((tick) => header(tick, "col")));
+    head.children[1].classList.add("rs-apart");
     // nothing is degraded at strength 0 of the inner dial: one network, and one cell for all lines
     const undegraded = link(0, 0);
     cells = curves.map((_, line) => inner.ticks.map((_, place) => (place ? link(line, place) : undegraded)));
@@ -47,7 +48,9 @@ export function createGrid(table, { onLook, signal }) {
       body.append(row);
     }
     table.replaceChildren(table.caption, top, body);
-    table.classList.toggle("rs-tight", inner.ticks.length > ROOMY || inner.ticks.some((tick) => tick.length > SHORT));
+    undegraded.parentElement.classList.add("rs-apart");
+    const [, ...ticks] = inner.ticks;
+    table.classList.toggle("rs-tight", inner.ticks.length > ROOMY || ticks.some((tick) => tick.length > SHORT));
     table.style.setProperty("--rs-columns", String(inner.ticks.length));
     undegraded.tabIndex = 0;
     at = [0, 0];

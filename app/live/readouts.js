@@ -58,12 +58,14 @@ function whereIs(snapshot, reading) {
   if (!reading) return { before: "", mark: "", after: "", spoken: "not measured yet" };
   const { name, total } = snapshot.axis;
   const { left, right, exact } = reading;
+  const named = left.label !== left.tick; // "undegraded" stands alone
   if (left !== right) {
     const spoken = `between ${left.label} and ${right.label}`;
+    if (!named) return { before: "", mark: `${left.label} … ${right.label}`, after: "", spoken };
     return { before: `${name} `, mark: `${left.tick} … ${right.tick}`, after: "", spoken };
   }
-  const before = exact ? `${name} ` : `near ${name} `;
-  const after = total ? ` of ${total}` : "";
+  const before = (exact ? "" : "near ") + (named ? `${name} ` : "");
+  const after = total && named ? ` of ${total}` : "";
   return { before, mark: left.tick, after, spoken: before + left.tick + after };
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from engine.dials import Dial, InputError, Variant
 from engine.sites import Edit, Weights
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from engine.chains import Chain
     from engine.models.base import Card
     from engine.networks.network import Network
+
+
+UNDEGRADED: Final = "undegraded"
+"""The label of strength 0 where the dial's own word for it would say less: no name goes before it."""
 
 
 @dataclass(frozen=True)

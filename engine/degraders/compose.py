@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self, final
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, Strict, model_validator
 
-from engine.degraders.base import Axis, Degraded, Degrader, Setting
+from engine.degraders.base import UNDEGRADED, Axis, Degraded, Degrader, Setting
 from engine.dials import Dial, InputError, parts
 from engine.discovery import read_variant
 from engine.randomness import generator
@@ -136,7 +136,7 @@ class Compose(Degrader):
         yield from made
 
     def label(self, strength: float, card: Card) -> str:
-        return self._swept.label(strength, card)
+        return self._swept.label(strength, card) if strength else UNDEGRADED
 
     def axis(self, card: Card) -> Axis:
         axis = self._swept.axis(card)

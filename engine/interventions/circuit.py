@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, final
 from engine.dials import choice, options
 from engine.interventions.base import FitOn, Intervention, Reference
 from engine.interventions.others import with_others
-from engine.interventions.parts import Parts, ablating, listed
+from engine.interventions.parts import MEANS, Parts, Settled, ablating, listed
 from engine.sites import Edit
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Circuit(Intervention):
 
     components: Parts = options(of="components", help="The circuit: heads as layer.head, MLPs as mlp.layer.")
     mode: Literal["keep", "remove"] = choice("keep", help="Whether the circuit stays alone or goes.")
-    value: Literal["mean", "zero"] = choice("mean", help="What takes the place of the output of what goes.")
+    value: Settled = choice("mean", help=f"What takes the place of the output of what goes; {MEANS}.")
     fit_on: FitOn = choice(
         "degraded", help="The network whose mean is taken: the degraded one, or the original (frozen)."
     )

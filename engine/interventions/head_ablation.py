@@ -1,4 +1,4 @@
-"""Ablation of attention heads: their output is replaced by zero, by its mean or by that on another input."""
+"""Ablation of attention heads: their output is replaced by zero, by a mean or by that on another input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 from engine.dials import choice, dial, options
 from engine.interventions.base import FitOn, Intervention, Reference
 from engine.interventions.others import with_others
-from engine.interventions.parts import Parts, Value, ablating, listed
+from engine.interventions.parts import MEANS, Parts, Value, ablating, listed
 from engine.sites import Edit
 
 if TYPE_CHECKING:
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 @final
 class HeadAblation(Intervention):
-    """Replaces what the heads put out (z, before W_O): by zero, by its mean over reference inputs and positions, or by
-    what they put out at the same position of another input.
+    """Replaces what the heads put out (z, before W_O): by zero, by its mean over reference inputs and positions, by its
+    mean over reference inputs at the same position, or by what they put out at the same position of another input.
     """
 
     name: ClassVar[str] = "head-ablation"
-    summary: ClassVar[str] = "Takes attention heads out: their output becomes zero, its mean or that on another input."
+    summary: ClassVar[str] = "Takes attention heads out: their output becomes zero, a mean or that on another input."
 
     heads: Parts = options(of="heads", help="The heads to ablate, as layer.head.")
-    value: Value = choice("mean", help="What takes the place of a head's output.")
+    value: Value = choice("mean", help=f"What takes the place of a head's output; {MEANS}.")
     fit_on: FitOn = choice(
         "degraded", help="The network whose mean is taken: the degraded one, or the original (frozen)."
     )

@@ -1,4 +1,4 @@
-"""Ablation of MLPs: what they add to the residual stream becomes zero, its mean or that on another input."""
+"""Ablation of MLPs: what they add to the residual stream becomes zero, a mean or that on another input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 from engine.dials import choice, dial, options
 from engine.interventions.base import FitOn, Intervention, Reference
 from engine.interventions.others import with_others
-from engine.interventions.parts import Parts, Value, ablating, listed
+from engine.interventions.parts import MEANS, Parts, Value, ablating, listed
 from engine.sites import Edit
 
 if TYPE_CHECKING:
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 @final
 class MlpAblation(Intervention):
-    """Replaces what whole MLPs put out: by zero, by its mean over reference inputs and positions, or by what they put
-    out at the same position of another input.
+    """Replaces what whole MLPs put out: by zero, by its mean over reference inputs and positions, by its mean over
+    reference inputs at the same position, or by what they put out at the same position of another input.
     """
 
     name: ClassVar[str] = "mlp-ablation"
-    summary: ClassVar[str] = "Takes MLPs out: what they add becomes zero, its mean or that on another input."
+    summary: ClassVar[str] = "Takes MLPs out: what they add becomes zero, a mean or that on another input."
 
     mlps: Parts = options(of="mlps", help="The MLPs to ablate, as mlp.layer.")
-    value: Value = choice("mean", help="What takes the place of an MLP's output.")
+    value: Value = choice("mean", help=f"What takes the place of an MLP's output; {MEANS}.")
     fit_on: FitOn = choice(
         "degraded", help="The network whose mean is taken: the degraded one, or the original (frozen)."
     )

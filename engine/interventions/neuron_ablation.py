@@ -1,4 +1,4 @@
-"""Ablation of neurons: their activation is replaced by zero, by its mean or by that on another input."""
+"""Ablation of neurons: their activation is replaced by zero, by a mean or by that on another input."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 from engine.dials import choice, dial, options
 from engine.interventions.base import FitOn, Intervention, Reference
 from engine.interventions.others import with_others
-from engine.interventions.parts import Parts, Value, listed, replacing
+from engine.interventions.parts import MEANS, Parts, Value, listed, replacing
 from engine.sites import Edit
 
 if TYPE_CHECKING:
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 @final
 class NeuronAblation(Intervention):
     """Replaces neurons after their nonlinearity (in a convolution channels): by zero, by their mean over reference
-    inputs and places, or by what they are in the same place of another input.
+    inputs and places, by their mean over reference inputs in the same place (where there is but one, the same), or by
+    what they are in the same place of another input.
     """
 
     name: ClassVar[str] = "neuron-ablation"
-    summary: ClassVar[str] = "Takes neurons out: their activation becomes zero, its mean or that on another input."
+    summary: ClassVar[str] = "Takes neurons out: their activation becomes zero, a mean or that on another input."
 
     neurons: Parts = options(of="neurons", help="The neurons (or channels) to ablate, as layer.neuron.")
-    value: Value = choice("mean", help="What takes the place of a neuron's activation.")
+    value: Value = choice("mean", help=f"What takes the place of a neuron's activation; {MEANS}.")
     fit_on: FitOn = choice(
         "degraded", help="The network whose mean is taken: the degraded one, or the original (frozen)."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AfterValidator, ValidationInfo
 
@@ -14,12 +14,21 @@ from engine.randomness import generator
 from engine.sites import Edit, State
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
     from torch import Tensor
 
 MOST_LISTED = 8
 
-Value = Literal["mean", "zero", "resample"]
+Settled = Literal["mean", "position-mean", "zero"]
+"""What takes the place of what a part puts out, one and the same for all items: its mean over reference inputs and
+places, its mean over reference inputs in each place, or zero.
+"""
+
+Value = Literal[Settled, "resample"]
+"""The same, or what the part puts out on another input."""
+
+MEANS: Final = "mean is over inputs and positions, position-mean over inputs at each position"
+"""What tells the two means apart, in the help of a `value`."""
 
 Chosen = list[int] | slice
 """Parts by number along the third axis of an activation, [item, place, part, ...]."""
@@ -65,15 +74,19 @@ def ablating(
 def replacing(reference: Reference, site: str, chosen: Chosen, value: Value, fit_on: FitOn, seed: int) -> Edit:
     """Puts something else in place of some parts of a site.
 
-    That is zero, the mean over reference inputs and places, or what the same parts put out in the same place of another
-    input: for each item one of the reference inputs, the same one for every part and site.
+    That is zero, the mean over reference inputs and places, that over reference inputs in the same place, or what the
+    same parts put out in the same place of another input: for each item one of the reference inputs, the same one for
+    every part and site. Beyond the end of the reference inputs their last place counts.
     """
-    if value == "resample":
-        others = reference.activations(site, fit_on)[:, :, chosen]
-        slots = reference.network.stage(site).slots
-        return partial(_put_others, chosen=chosen, others=others, slots=slots, seed=seed)
-    fill = 0.0 if value == "zero" else reference.activations(site, fit_on).mean((0, 1))[chosen]
-    return partial(_put, chosen=chosen, fill=fill)
+    if value == "zero":
+        return partial(_put, chosen=chosen, fill=0.0)
+    seen = reference.activations(site, fit_on)
+    if value == "mean":
+        return partial(_put, chosen=chosen, fill=seen.mean((0, 1))[chosen])
+    slots = reference.network.stage(site).slots
+    if value == "position-mean":
+        return partial(_put_means, chosen=chosen, means=seen.mean(0)[:, chosen], slots=slots)
+    return partial(_put_others, chosen=chosen, others=seen[:, :, chosen], slots=slots, seed=seed)
 
 
 def _put(
@@ -81,6 +94,18 @@ def _put(
 ) -> Float[Tensor, "item place part ..."]:
     changed = activation.clone()
     changed[:, :, chosen] = fill
+    return changed
+
+
+def _put_means(
+    activation: Float[Tensor, "item place part ..."],
+    state: State,
+    chosen: Chosen,
+    means: Float[Tensor, "place chosen ..."],
+    slots: bool,
+) -> Float[Tensor, "item place part ..."]:
+    changed = activation.clone()
+    changed[:, :, chosen] = means[_places(activation, state, slots, len(means))]
     return changed
 
 
@@ -94,13 +119,19 @@ def _put_others(
 ) -> Float[Tensor, "item place part ..."]:
     import torch
 
-    device = activation.device
-    places = state["read"] if slots else torch.arange(activation.shape[1], device=device)[None]
-    places = places.clamp(max=others.shape[1] - 1)  # beyond the end of the other input: its last place
-    donors = torch.tensor([_donor(seed, index, len(others)) for index in state["index"].tolist()], device=device)
+    places = _places(activation, state, slots, others.shape[1])
+    donors = [_donor(seed, index, len(others)) for index in state["index"].tolist()]
     changed = activation.clone()
-    changed[:, :, chosen] = others[donors[:, None], places]
+    changed[:, :, chosen] = others[torch.tensor(donors, device=activation.device)[:, None], places]
     return changed
+
+
+def _places(activation: Tensor, state: State, slots: bool, most: int) -> Int[Tensor, "item place"]:
+    """Where in reference inputs of so many places those of an activation are; of all items at once, if they agree."""
+    import torch
+
+    places = state["read"] if slots else torch.arange(activation.shape[1], device=activation.device)[None]
+    return places.clamp(max=most - 1)
 
 
 @lru_cache(maxsize=65_536)

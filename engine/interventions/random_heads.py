@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 from engine.dials import choice, dial
 from engine.interventions.base import FitOn, Intervention, Reference
-from engine.interventions.parts import ablating
+from engine.interventions.parts import MEANS, Settled, ablating
 from engine.randomness import generator
 from engine.sites import Edit
 
@@ -26,7 +26,7 @@ class RandomHeads(Intervention):
 
     count: int = dial(2, low=1, high=64, help="How many heads; no more than there are.")
     draw: int = dial(0, low=0, high=9_999, help="Number of the random set; each is another sham.")
-    value: Literal["mean", "zero"] = choice("mean", help="What takes the place of a head's output.")
+    value: Settled = choice("mean", help=f"What takes the place of a head's output; {MEANS}.")
     fit_on: FitOn = choice(
         "degraded", help="The network whose mean is taken: the degraded one, or the original (frozen)."
     )

@@ -273,6 +273,19 @@ def test_ticks_have_room_side_by_side(page: Page, pixels: float) -> None:
     assert len(at) == 27 or pixels < 300
 
 
+@pytest.mark.parametrize("pixels", [4, 10, 30, 300])
+def test_a_long_word_at_the_beginning_takes_its_room_from_its_neighbours_alone(page: Page, pixels: float) -> None:
+    labels = [f"{4000 - 100 * index:,}" for index in range(27)]
+    ticks = Module(page, "figure-parts")
+    (_, *usual), (first, *others) = (
+        ticks("ticks", some, pixels)["tickvals"] for some in (labels, ["undegraded", *labels[1:]])
+    )
+    assert first == 0
+    assert others == [at for at in usual if at >= others[0]]
+    assert all(at * pixels < 6 * (10 + 5) for at in usual if at not in others)
+    assert others[0] * pixels >= 6 * (10 + 5) / 2
+
+
 # ---- sweep-figure.js -------------------------------------------------------------------------------------------------
 
 

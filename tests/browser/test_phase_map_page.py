@@ -22,6 +22,7 @@ SPACE = "\u00a0"
 
 OUTER = [0.0, 0.2, 0.4]
 INNER = [0.0, 0.1, 0.3, 0.5]
+TICKS = [f"{strength:g}" for strength in INNER[1:]]
 STATES = ["clean", "entangled", "effect lost", "broken", "unresolved"]
 
 MOUNT = """async ([html, css, theme, data]) => {
@@ -83,7 +84,7 @@ def snapshot(rows: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
         "text": {"intervention": "Ablating it", "degrader": "", "effect": ""},
         "axes": {
             "outer": {"title": "share of weights", "name": "pruned", "strengths": OUTER, "ticks": names},
-            "inner": {"title": "weight noise", "name": "noise", "strengths": INNER, "ticks": [f"{s:g}" for s in INNER]},
+            "inner": {"title": "weight noise", "name": "noise", "strengths": INNER, "ticks": ["undegraded", *TICKS]},
         },
         "curves": [
             {"index": line, "name": name, "state": "running", "confirmed": None, "experiment": {"line": line}}
@@ -247,6 +248,18 @@ def test_cells_come_one_by_one_and_are_told_in_full(page: Page) -> None:
     assert shown.cell(1, 2).inner_text() == f"75{SPACE}%"
     assert f"effect retained 75{SPACE}%" in (shown.cell(1, 2).get_attribute("aria-label") or "")
     expect(shown.part("legend")).to_contain_text(f"50{SPACE}% must be left")
+
+
+def test_the_undegraded_network_stands_apart_under_its_own_name(page: Page) -> None:
+    """At strength 0 of the inner dial the outer one degrades nothing, either."""
+    shown = Map(page).tell(whole(["entangled"] * 12))
+    assert page.locator(".rs-map thead th").all_inner_texts() == ["undegraded", *TICKS]
+    assert shown.cell(0, 0).get_attribute("aria-label") == "undegraded: entangled"
+    boxes = [shown.cell(0, place).bounding_box() for place in (0, 1, 2)]
+    apart, between = (right["x"] - left["x"] - left["width"] for left, right in itertools.pairwise(boxes))  # type: ignore[index]
+    assert apart > 2 * between
+    wide = page.locator(".rs-map thead th").first
+    assert wide.evaluate("(head) => head.scrollWidth <= head.clientWidth")
 
 
 def test_arrow_keys_walk_and_one_cell_is_in_the_order_of_tab(page: Page) -> None:

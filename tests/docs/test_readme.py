@@ -4,16 +4,18 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pages import PAGES, ROOT, anchors, blocks, links, section
 
 from engine.cli import _parser
+from engine.interventions.parts import Value
 from engine.lab import Lab
 from engine.regime import Analysis
 from engine.spec import Experiment
 from engine.sweep import Sweep
+from engine.words import place
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +123,28 @@ def test_where_the_cost_vanishes_and_what_is_left_of_the_effect(analysis: Analys
 def test_the_strength_is_confirmed(analysis: Analysis) -> None:
     assert "confirmed on items that had no part in choosing it" in CLAIMS
     assert analysis.confirmed is True
+
+
+VALUES = section("docs/induction.md", "What takes the place of the heads")
+
+
+@pytest.mark.parametrize("value", get_args(Value))
+def test_what_takes_the_place_of_the_heads_decides_what_they_cost(lab: Lab, value: str) -> None:
+    told = re.search(rf"\| {value} \| ([^|]+) \| ([^|]+) \| ([^|]+) \|", VALUES)
+    assert told is not None
+    undegraded, deltas, curve = told.groups()
+    preset = Experiment.preset("becomes-clean").model_dump(mode="json")
+    asked = Experiment.read({**preset, "intervention": {**preset["intervention"], "value": value}})
+    analysis = Sweep(asked, lab).run()
+    origin = analysis.rows[0]
+    assert undegraded.startswith(f"{origin.loss_delta:+.3f} ± ")
+    assert undegraded.endswith(f"{origin.state})")
+    kept = [row.loss_delta for row in analysis.rows if row.state not in ("effect lost", "broken")]
+    assert deltas == f"{min(kept):+.3f} to {max(kept):+.3f}"
+    assert analysis.verdict.strengths is not None
+    ends = [place(asked, strength) for strength in analysis.verdict.strengths]
+    assert curve.startswith(f"**{analysis.verdict.name}**, {' to '.join(ends)}, ")
+    assert curve.endswith("(not confirmed)") is not analysis.confirmed
 
 
 @pytest.mark.parametrize("vector", Experiment.preset("becomes-clean").card.options("vectors"))

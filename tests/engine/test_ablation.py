@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -92,7 +93,7 @@ def acted(case: str, value: Value, fit_on: FitOn) -> tuple[Tensor, Tensor, Tenso
 
 @every_case
 @on_either_network
-@pytest.mark.parametrize("value", ["zero", "mean", "resample"])
+@pytest.mark.parametrize("value", get_args(Value))
 def test_the_rest_stays_as_it_was(case: str, value: Value, fit_on: FitOn) -> None:
     gone, instead, before, after, _ = acted(case, value, fit_on)
     assert torch.equal(after, before)
@@ -111,6 +112,24 @@ def test_the_mean_is_that_of_reference_inputs_and_places(case: str, fit_on: FitO
     _, instead, _, _, computed_from = acted(case, "mean", fit_on)
     seen = computed_from.activations(site, fit_on).double().flatten(0, 1)[:, chosen]
     torch.testing.assert_close(instead.double(), seen.mean(0).expand_as(instead), rtol=0, atol=1e-6)
+
+
+@every_case
+@on_either_network
+def test_the_position_mean_is_that_of_reference_inputs_in_the_same_place(case: str, fit_on: FitOn) -> None:
+    kind, _, site, chosen = CASES[case]
+    _, instead, _, _, computed_from = acted(case, "position-mean", fit_on)
+    means = computed_from.activations(site, fit_on).double()[:, :, chosen].mean(0)
+    for read, activation in zip(data(kind).behaviour.read, instead.double(), strict=True):
+        here = means[read] if network(kind).stage(site).slots else means
+        torch.testing.assert_close(activation, here, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "one_place"), [("perceptron", True), ("convolution", False)])
+def test_where_there_is_one_place_both_means_are_one(kind: str, one_place: bool) -> None:
+    values: tuple[Value, ...] = ("mean", "position-mean")
+    over_both, at_each = measured(kind, *(NeuronAblation(neurons=("0.0", "1.1"), value=value) for value in values))
+    assert alike(over_both, at_each, 1e-5) == one_place
 
 
 @every_case
@@ -151,6 +170,21 @@ def test_resampling_at_two_sites_takes_the_same_input() -> None:
 
 
 @pytest.mark.parametrize("length", [1, 3])
+def test_beyond_the_end_of_reference_inputs_their_last_place_counts(length: int) -> None:
+    dataset = data("transformer")
+    shorter = replace(dataset, reference=dataset.reference[:, :length])
+    made = network("transformer")
+    computed_from = LazyReference(made, Degraded(made.weights), shorter)
+    state = run(made, made.weights, dataset.behaviour)
+    edits = HeadAblation(heads=("0.0", "1.0"), value="position-mean").edits(computed_from)
+    for layer, places in enumerate((torch.arange(TRANSFORMER.context).expand(7, -1), state["read"])):
+        site = sites.z(layer)
+        means = computed_from.activations(site, "degraded").mean(0)[:, 0]
+        changed = edits[site](state[site], state)[:, :, 0]
+        torch.testing.assert_close(changed, means[places.clamp(max=length - 1)], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [1, 3])
 def test_an_other_input_that_is_shorter_gives_its_last_place_beyond_its_end(length: int) -> None:
     dataset = data("transformer")
     shorter = replace(dataset, reference=dataset.reference[:, :length])
@@ -171,8 +205,9 @@ def test_which_other_input_depends_on_item_and_seed_alone_and_is_uniform() -> No
     assert chisquare(np.bincount(drawn, minlength=7)).pvalue > 1e-3
 
 
-def test_resampling_does_not_depend_on_the_tile() -> None:
-    ablation = HeadAblation(heads=("0.1", "1.0"), value="resample", resample_seed=3)
+@pytest.mark.parametrize("value", ["position-mean", "resample"])
+def test_what_is_put_in_does_not_depend_on_the_tile(value: Value) -> None:
+    ablation = HeadAblation(heads=("0.1", "1.0"), value=value, resample_seed=3)
     made, dataset = network("transformer"), data("transformer")
     edits = ablation.edits(reference("transformer"))
     whole = run(made, made.weights, dataset.behaviour)

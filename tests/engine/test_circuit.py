@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from engine.interventions.base import FitOn
 from engine.interventions.circuit import Circuit
 from engine.interventions.head_ablation import HeadAblation
 from engine.interventions.mlp_ablation import MlpAblation
+from engine.interventions.parts import Settled
 from engine.items import Items
 from engine.measure import measure
 from engine.networks.network import Network
@@ -23,12 +24,12 @@ EVERY = TRANSFORMER.parts["components"]
 CIRCUITS = [("0.0",), ("1.1", "mlp.0"), ("0.0", "0.1", "1.0", "mlp.1")]
 
 every_circuit = pytest.mark.parametrize("components", CIRCUITS, ids=", ".join)
-every_value = pytest.mark.parametrize("value", ["zero", "mean"])
+every_value = pytest.mark.parametrize("value", get_args(Settled))
 
 
 @every_circuit
 @every_value
-def test_keeping_twice_is_keeping_once(components: tuple[str, ...], value: Literal["zero", "mean"]) -> None:
+def test_keeping_twice_is_keeping_once(components: tuple[str, ...], value: Settled) -> None:
     keep = Circuit(components=components, value=value)
     degraded = noised(network("transformer"))
     kept = Degraded(degraded.weights, keep.edits(reference("transformer", degraded)))
@@ -40,7 +41,7 @@ def test_keeping_twice_is_keeping_once(components: tuple[str, ...], value: Liter
 
 @every_circuit
 @every_value
-def test_keeping_is_removing_the_others(components: tuple[str, ...], value: Literal["zero", "mean"]) -> None:
+def test_keeping_is_removing_the_others(components: tuple[str, ...], value: Settled) -> None:
     others = tuple(each for each in EVERY if each not in components)
     keep, remove = measured(
         "transformer",
@@ -51,13 +52,13 @@ def test_keeping_is_removing_the_others(components: tuple[str, ...], value: Lite
 
 
 @every_value
-def test_keeping_everything_changes_nothing(value: Literal["zero", "mean"]) -> None:
+def test_keeping_everything_changes_nothing(value: Settled) -> None:
     without, under = measured("transformer", None, Circuit(components=EVERY, value=value))
     assert alike(without, under)
 
 
 @every_value
-def test_removing_is_ablation(value: Literal["zero", "mean"]) -> None:
+def test_removing_is_ablation(value: Settled) -> None:
     heads, mlps = TRANSFORMER.parts["heads"], TRANSFORMER.parts["mlps"]
     pairs = [
         (Circuit(components=heads, mode="remove", value=value), HeadAblation(heads=heads, value=value)),

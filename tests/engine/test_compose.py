@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,6 +21,9 @@ from engine.networks.network import Network
 from engine.randomness import normal
 from engine.sites import State
 from engine.spec import Experiment
+from engine.words import place
+
+Make = Callable[..., Experiment]
 
 SETTINGS = [Setting(strength, draw) for draw in range(4) for strength in (0.05, 0.2)]
 
@@ -208,3 +211,15 @@ class Sampled(Made):
         for _ in settings:
             yield None
             yield Degraded({"calls": torch.tensor(len(settings))})
+
+
+# ---- in words --------------------------------------------------------------------------------------------------------
+
+
+def test_at_strength_0_it_is_not_called_by_the_dial_that_is_swept(experiment: Make) -> None:
+    """There the other parts degrade nothing, either: "step 4,000" would be with noise."""
+    parts = [{"degrader": "checkpoint"}, {"degrader": "weight-noise", "strength": 0.05}]
+    asked = experiment(degrader={"name": "compose", "parts": parts}, strengths=None)
+    whole, first = asked.sweep_strengths[:2]
+    assert asked.degrader.label(whole, asked.card) == place(asked, whole) == "undegraded"
+    assert place(asked, first) == f"step {Checkpoint().label(first, asked.card)}"

@@ -17,11 +17,12 @@ import torch
 from engine.cli import main
 from engine.degraders.base import Degraded, Setting
 from engine.degraders.pruning import Pruning
+from engine.degraders.weight_noise import WeightNoise
 from engine.dials import InputError
 from engine.documents import Document, Form
 from engine.lab import Lab
 from engine.measure import measure
-from engine.phase_map import phase_map, sweeps_of
+from engine.phase_map import Map, phase_map, sweeps_of
 from engine.questions import PhaseMap
 from engine.report import COLUMNS, HEALTH, OUTER, table
 from engine.runners.work import work_of
@@ -80,7 +81,7 @@ def test_every_row_is_the_sweep_of_its_composition(mapped: Experiment, lab: Lab,
         pd.testing.assert_frame_equal(row.loc[:, COLUMNS[1:]], table(analysis).loc[:, COLUMNS[1:]])
         assert set(row["verdict"]) == {analysis.verdict.name}
         assert set(row["outer_label"]) == {f"{strength:g}"}
-        assert list(row["inner_label"]) == ["0", "0.1", "0.3"]
+        assert list(row["inner_label"]) == ["undegraded", "0.1", "0.3"]
 
 
 def test_losses_are_those_of_networks_made_by_hand(experiment: Make, lab: Lab) -> None:
@@ -112,6 +113,13 @@ def test_at_outer_strength_0_the_row_is_the_inner_dial_alone(mapped: Experiment,
     assert all(torch.equal(whole.weights[name], tensor) for name, tensor in network.weights.items())
     frame = phase_map(mapped, lab, 0, [0.0])
     pd.testing.assert_frame_equal(frame.loc[:, COLUMNS[1:]], table(Sweep(alone, lab).run()).loc[:, COLUMNS[1:]])
+    assert list(frame["inner_label"]) == ["undegraded", "0.1", "0.3"], "as in every other row: one network"
+
+
+def test_the_inner_axis_says_that_at_its_beginning_nothing_is_degraded(mapped: Experiment, lab: Lab) -> None:
+    inner = Map(mapped, lab, 0, [0.0, 0.2]).axes()["inner"]
+    assert inner["ticks"] == ["undegraded", "0.1", "0.3"]
+    assert inner["title"] == WeightNoise().axis(mapped.card).title
 
 
 def test_a_dial_without_chance_has_one_draw_where_the_random_one_is_left_out(experiment: Make) -> None:

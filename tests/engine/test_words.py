@@ -120,6 +120,14 @@ def test_the_headline_names_intervention_and_regime(experiment: Make) -> None:
     assert "90 % interval" in said.detail
 
 
+def test_a_regime_of_a_composition_may_begin_at_the_undegraded_network(experiment: Make) -> None:
+    parts = [{"degrader": "pruning", "strength": 0.2}, {"degrader": "weight-noise"}]
+    asked = experiment(degrader={"name": "compose", "parts": parts}, strengths=[0.1, 0.2])
+    said = answer(asked, analyse(points_of([{}, {}, ENTANGLED], asked.sweep_strengths), CRITERIA), True)
+    assert "it looks clean from the undegraded network to noise 0.1 (" in said.headline
+    readable(said)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -14,6 +14,7 @@ from engine.behaviours.base import Dataset
 from engine.degraders.base import Degraded
 from engine.interventions.base import FitOn
 from engine.interventions.head_ablation import HeadAblation
+from engine.interventions.parts import Value
 from engine.interventions.steering import Steering
 from engine.networks.network import Network
 
@@ -37,9 +38,17 @@ def test_zero_ablation_agrees(
 
 
 @pytest.mark.parametrize("fit_on", ["degraded", "original"])
+@pytest.mark.parametrize(("value", "over"), [("mean", (0, 1)), ("position-mean", 0)])
 @pytest.mark.parametrize("where", HEADS)
 def test_mean_ablation_agrees(
-    network: Network, degraded: Degraded, oracle: TransformerBridge, data: Dataset, where: str, fit_on: FitOn
+    network: Network,
+    degraded: Degraded,
+    oracle: TransformerBridge,
+    data: Dataset,
+    where: str,
+    value: Value,
+    over: int | tuple[int, int],
+    fit_on: FitOn,
 ) -> None:
     if fit_on == "original":
         carry(network.weights, oracle)
@@ -48,8 +57,8 @@ def test_mean_ablation_agrees(
     hooks: list[Hook] = []
     for layer, heads in by_layer(HEADS[where]).items():
         site = f"blocks.{layer}.attn.hook_z"
-        hooks.append((site, partial(put, heads=heads, value=cache[site].mean((0, 1))[heads])))
-    agree(network, degraded, oracle, data, HeadAblation(heads=HEADS[where], value="mean", fit_on=fit_on), hooks)
+        hooks.append((site, partial(put, heads=heads, value=cache[site].mean(over, keepdim=True)[:, :, heads])))
+    agree(network, degraded, oracle, data, HeadAblation(heads=HEADS[where], value=value, fit_on=fit_on), hooks)
 
 
 @pytest.mark.parametrize("layer", VECTORS)

@@ -213,7 +213,7 @@ def with_mlp() -> Network:
     return Network(Path(), card, weights, transformer.stages(WITH_MLP), Induction().load().training)
 
 
-@pytest.mark.parametrize("value", ["zero", "mean"])
+@pytest.mark.parametrize("value", ["zero", "mean", "position-mean"])
 @pytest.mark.parametrize(
     ("make", "chosen"),
     [
@@ -239,8 +239,9 @@ def test_ablations_agree_where_there_are_mlps(
     oracle = bridge_of(WITH_MLP)
     carry(with_mlp.weights, oracle)
     cache = cached(oracle, data.reference)
+    over = {"mean": (0, 1), "position-mean": 0}
     hooks: list[Hook] = [
-        (site, put(parts, cache[site].mean((0, 1))[parts] if value == "mean" else 0.0))
+        (site, put(parts, cache[site].mean(over[value], keepdim=True)[:, :, parts] if value in over else 0.0))
         for site, parts in chosen.items()
     ]
     ours = make.model_copy(update={"value": value})
