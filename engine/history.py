@@ -1,4 +1,4 @@
-"""What the dashboard and `regimescope sweep` were asked before: one document for each question, beside the measurements
+"""What the dashboard and the command line (`sweep`, `compare`, `map`) were asked before: one document for each question, beside the measurements
 in the store's folder.
 
 A document is written whole or not at all, so a program that is killed leaves the one before, and two programs may share

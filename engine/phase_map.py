@@ -68,6 +68,11 @@ def phase_map(
     """
     rows = Map(experiment, lab, part, strengths)
     drive(rows.steps(), progress)
+    return table(rows)
+
+
+def table(rows: Map) -> pd.DataFrame:
+    """The table of a map that is measured; see `phase_map`."""
     return pd.concat([_table(row) for row in rows.curves], ignore_index=True)
 
 

@@ -17,9 +17,11 @@ from engine.cli import main
 from engine.degraders.base import Degraded, Setting
 from engine.degraders.pruning import Pruning
 from engine.dials import InputError
+from engine.history import History
 from engine.lab import Lab
 from engine.measure import measure
 from engine.phase_map import OUTER, phase_map, sweeps_of
+from engine.questions import PhaseMap
 from engine.report import COLUMNS, table
 from engine.spec import Experiment
 from engine.store import Store
@@ -200,6 +202,9 @@ def test_the_command_writes_parquet_or_csv(
     assert Experiment.read(json.loads(metadata[b"experiment"])) == mapped
     assert metadata[b"part"] == b"0"
     assert main(["verdict", str(tmp_path / "map.parquet")]) == 2
+    kept = History(tmp_path / "c").find(PhaseMap(experiment=mapped, part=0, strengths=(0.0, 0.5)))
+    assert kept is not None
+    assert list(kept.table()["state"]) == list(frame["state"])
 
 
 def test_the_command_tells_of_strengths_that_are_given_twice(
