@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tqdm import tqdm
 
 from engine.device import add_option
 from engine.dials import InputError
 from engine.models.base import Progress
+from engine.questions import DialComparison, InterventionComparison, PhaseMap
 
 if TYPE_CHECKING:
+    from engine.comparison import Several
     from engine.lab import Lab
+    from engine.runners.several_work import LongQuestion
+
+T = TypeVar("T", DialComparison, InterventionComparison, PhaseMap)
 
 
 def add_lab(command: argparse.ArgumentParser) -> None:
@@ -43,6 +48,43 @@ def progress_bar(title: str) -> Iterator[Progress]:
             bar.update(done - bar.n)
 
         yield progress
+
+
+def measured(several: Several, title: str, lab: Lab, question: LongQuestion | None) -> None:
+    """Measures several curves with a bar that shows progress, and keeps what they say in the history.
+
+    Args:
+        several: the curves.
+        title: of the bar.
+        lab: where they are measured.
+        question: to which they are the answer; none if it is one that the dashboard can't ask, which is not kept.
+    """
+    from engine.documents import Document
+    from engine.history import History
+    from engine.runners.several_work import SeveralWork
+    from engine.steps import drive
+
+    points = (0, 0)
+    with progress_bar(title) as progress:
+
+        def keep_count(done: int, total: int) -> None:
+            nonlocal points
+            points = done, total
+            progress(done, total)
+
+        with lab.store.owned_by(question.key) if question else nullcontext():
+            drive(several.steps(), keep_count)
+    if question is not None:
+        told = SeveralWork(question, lab, several).whole(points)
+        History(lab.store.folder).keep(Document.of(question, {**told, "device": lab.where}, told["rows"]))
+
+
+def kept_as(kind: type[T], form: Mapping[str, Any]) -> T | None:
+    """The question of this form, if the dashboard can ask it: of one that is larger than it shows no record is kept."""
+    try:
+        return kind.read(form)
+    except InputError:
+        return None
 
 
 TABLES: Final = (".parquet", ".csv")

@@ -8,14 +8,15 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.commands import TABLES, add_lab, check_out, opened_lab, progress_bar
+from engine.commands import TABLES, add_lab, check_out, kept_as, measured, opened_lab, progress_bar
 from engine.dials import InputError, dial_of
-from engine.questions import DialComparison
+from engine.questions import DialComparison, InterventionComparison
 from engine.sources import add_source, experiment_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from engine.comparison import Several
     from engine.lab import Lab
     from engine.spec import Experiment
 
@@ -53,11 +54,11 @@ def _compare(arguments: argparse.Namespace) -> None:
     if arguments.redosed and arguments.dials:
         raise InputError("--redosed must go with --interventions, got --dials; leave it out.")
 
-    from engine.comparison import ranked  # torch is slow to import: not before the input is known to be good
+    from engine.comparison import ranked, table  # torch is slow to import: not before the input is known to be good
     from engine.report import write_table
 
     with opened_lab(arguments) as lab:
-        frame = (_dials if arguments.dials else _interventions)(arguments, experiment, lab)
+        frame = table((_dials if arguments.dials else _interventions)(arguments, experiment, lab))
     write_table(arguments.out, frame, {"experiment": experiment.to_json()})
     _print(ranked(frame))
     name = frame.columns[0]
@@ -66,17 +67,20 @@ def _compare(arguments: argparse.Namespace) -> None:
     print(f"Measured on {lab.where}.")
 
 
-def _dials(arguments: argparse.Namespace, experiment: Experiment, lab: Lab) -> pd.DataFrame:
-    from engine.dial_comparison import compare_dials
+def _dials(arguments: argparse.Namespace, experiment: Experiment, lab: Lab) -> Several:
+    from engine.dial_comparison import Dials
 
-    wanted = _losses(arguments, experiment, lab, COUNT)
-    with progress_bar("dials") as progress:
-        return compare_dials(experiment, lab, wanted, progress)
+    count = COUNT if arguments.count is None else arguments.count
+    # losses of one's own are no question that the dashboard can ask
+    question = None if arguments.loss else kept_as(DialComparison, {"experiment": experiment, "count": count})
+    dials = Dials(experiment, lab, _losses(arguments, experiment, lab, COUNT))
+    measured(dials, "dials", lab, question)
+    return dials
 
 
-def _interventions(arguments: argparse.Namespace, experiment: Experiment, lab: Lab) -> pd.DataFrame:
+def _interventions(arguments: argparse.Namespace, experiment: Experiment, lab: Lab) -> Several:
     from engine.calibrate import on_losses
-    from engine.intervention_comparison import compare_interventions, contenders
+    from engine.intervention_comparison import Interventions, contenders
 
     asked = experiment
     if arguments.loss or arguments.count is not None:
@@ -85,8 +89,10 @@ def _interventions(arguments: argparse.Namespace, experiment: Experiment, lab: L
         asked = on.experiment
         for sentence in on.left_out:
             print(f"left out: {sentence}")
-    with progress_bar("interventions") as progress:
-        return compare_interventions(contenders(asked), lab, redosed=arguments.redosed, progress=progress)
+    interventions = Interventions(contenders(asked), lab, redosed=arguments.redosed)
+    question = kept_as(InterventionComparison, {"experiment": asked, "redosed": arguments.redosed})
+    measured(interventions, "interventions", lab, question)
+    return interventions
 
 
 def _losses(arguments: argparse.Namespace, experiment: Experiment, lab: Lab, usual: int) -> list[float]:

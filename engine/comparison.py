@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, Protocol
 import pandas as pd
 
 from engine.degraders.base import Degrader
+from engine.redosing import DIAL
 from engine.regime import Analysis, Verdict
 from engine.report import CURVE
 from engine.spec import Experiment
@@ -116,8 +117,15 @@ def strength_axis(experiment: Experiment, degrader: Degrader, strengths: Sequenc
 def framed(lines: Sequence[Mapping[str, Any]], names: Sequence[str]) -> pd.DataFrame:
     """Lines as a table: columns of these names, then `COLUMNS`. What a line does not have is missing."""
     frame = pd.DataFrame(list(lines), columns=pd.Index([*names, *COLUMNS]))
-    numbers = {name: "float64" for name in COLUMNS if name not in TYPES}
+    numbers = {
+        name: "float64" for name in (*names, *COLUMNS) if name == DIAL or (name in COLUMNS and name not in TYPES)
+    }
     return frame.astype(numbers | TYPES)
+
+
+def table(several: Several) -> pd.DataFrame:
+    """All that is known of several curves."""
+    return framed([line for curve in several.curves for line in several.lines(curve) if line], several.names)
 
 
 def lines_of(asked: Experiment, analysis: Analysis) -> dict[float, dict[str, Any]]:

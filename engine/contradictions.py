@@ -41,11 +41,8 @@ def _of_row(row: Row, margin: float, retention_min: float) -> str:
         return f"which is called clean and keeps {'too little' if not kept else 'no more than a sham'} of its effect"
     if row.state == "effect lost" and not row.retention_high < retention_min:
         return "which is called effect lost and may keep enough of it"
-    return next(filter(None, (_of_delta(each, margin) for each in _judged(row))), "")
-
-
-def _judged(row: Row) -> Sequence[Row | Sham]:
-    return (row, *row.shams)
+    judged: Sequence[Row | Sham] = (row, *row.shams)
+    return next(filter(None, (_of_delta(each, margin) for each in judged)), "")
 
 
 def _of_delta(judged: Row | Sham, margin: float) -> str:

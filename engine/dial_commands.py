@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.commands import TABLES, add_lab, check_out, opened_lab, progress_bar
+from engine.commands import TABLES, add_lab, check_out, kept_as, measured, opened_lab, progress_bar
 from engine.degraders.compose import Compose
 from engine.dials import InputError
-from engine.questions import repeated
+from engine.questions import PhaseMap, repeated
 from engine.sources import add_source, experiment_of
 from engine.spec import Experiment
 
@@ -68,12 +68,15 @@ def _map(arguments: argparse.Namespace) -> None:
 
     from engine import phase_map
 
-    phase_map.sweeps_of(experiment, arguments.part, strengths)
+    rows = phase_map.sweeps_of(experiment, arguments.part, strengths)
     assert isinstance(experiment.degrader, Compose), "of others there is no map"
     if twice := repeated(experiment.degrader.parts[arguments.part].degrader, experiment.card, strengths):
         print(twice)
-    with opened_lab(arguments) as lab, progress_bar("map") as progress:
-        frame = phase_map.phase_map(experiment, lab, arguments.part, strengths, progress)
+    question = kept_as(PhaseMap, {"experiment": experiment, "part": arguments.part, "strengths": list(rows)})
+    with opened_lab(arguments) as lab:
+        found = phase_map.Map(experiment, lab, arguments.part, strengths)
+        measured(found, "map", lab, question)
+    frame = phase_map.table(found)
     phase_map.write(arguments.out, frame, experiment, arguments.part)
     print(f"verdict of {experiment.degrader.axis(experiment.card).name}, by strength of part {arguments.part}")
     for label, verdict in dict(zip(frame["outer_label"], frame["verdict"], strict=True)).items():

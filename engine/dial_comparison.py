@@ -13,7 +13,7 @@ import pandas as pd
 
 from engine import discovery
 from engine.calibrate import DRAWS, Calibration, at_strengths, calibrating, grid_of, strengths_of
-from engine.comparison import Curve, CurveState, framed, lines_of
+from engine.comparison import Curve, CurveState, lines_of, table
 from engine.dials import InputError
 from engine.lab import Lab
 from engine.models.base import Progress
@@ -65,7 +65,7 @@ def compare_dials(
     """
     dials = Dials(experiment, lab, losses)
     drive(dials.steps(), progress)
-    return framed([line for dial in dials.curves for line in dials.lines(dial) if line], NAMES)
+    return table(dials)
 
 
 @dataclass(eq=False)

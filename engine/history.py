@@ -1,5 +1,5 @@
-"""What the dashboard and `regimescope sweep` were asked before: one document for each question, beside the measurements
-in the store's folder.
+"""What the dashboard and the command line (`sweep`, `compare`, `map`) were asked before: one document for each
+question, beside the measurements in the store's folder.
 
 A document is written whole or not at all, so a program that is killed leaves the one before, and two programs may share
 the folder. A question that was under way when its program ended is left behind as running, and told as interrupted.

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 
 from engine import redosing
-from engine.comparison import Curve, framed, lines_of, strength_axis
+from engine.comparison import Curve, lines_of, strength_axis, table
 from engine.dials import InputError
 from engine.discovery import read_variant
 from engine.lab import Lab
@@ -85,8 +85,7 @@ def compare_interventions(
     """
     interventions = Interventions(compared, lab, redosed=redosed)
     drive(interventions.steps(), progress)
-    lines = [line for curve in interventions.curves for line in interventions.lines(curve) if line]
-    return framed(lines, NAMES).astype({DIAL: "float64"})
+    return table(interventions)
 
 
 @dataclass(eq=False)

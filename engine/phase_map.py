@@ -64,6 +64,11 @@ def phase_map(
     """
     rows = Map(experiment, lab, part, strengths)
     drive(rows.steps(), progress)
+    return table(rows)
+
+
+def table(rows: Map) -> pd.DataFrame:
+    """The table of a map that is measured; see `phase_map`."""
     return report.map_table([line for row in rows.curves for line in rows.lines(row) if line])
 
 

@@ -11,7 +11,7 @@ from app import jobs
 from app.jobs import Job, JobManager
 from app.markdown import plain
 from app.permalink import address_of
-from app.views.two_curves import compare
+from app.views.two_curves import compare, table_of_curves
 from engine.dials import InputError
 from engine.documents import Document, Form
 from engine.history import Record
@@ -189,7 +189,10 @@ def _figures(record: Record, manager: JobManager) -> None:
         if not figures.open:
             return
         if document.analysis is None:
-            st.dataframe(document.table(), hide_index=True)
+            if here:
+                numbers = "the same numbers" if here.says(document) else "other numbers"
+                st.caption(f"What was measured here has {numbers}.")
+            st.dataframe(table_of_curves(document), hide_index=True)
         else:
             beside = {"measured here": here} if here else {}
             compare({"imported": document, **beside}, key=f"curves-{record.name}")

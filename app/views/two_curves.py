@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 import pandas as pd
@@ -59,7 +60,7 @@ def _figure(sweeps: Named) -> go.Figure:
     for (name, document), (colour, dash) in zip(sweeps.items(), LOOKS, strict=False):
         rows, margin = _rows(document), document.analysis.margin if document.analysis else math.nan
         for number, (field, _) in enumerate(PANELS, start=1):
-            values = [_interval(row, field) for row in rows]
+            values = [_bounds(asdict(row), field) for row in rows]
             figure.add_scatter(
                 x=[row.degraded_loss for row in rows],
                 y=[value.mean for value in values],
@@ -98,26 +99,42 @@ def _figure(sweeps: Named) -> go.Figure:
 def _table(sweeps: Named) -> pd.DataFrame:
     """Every strength with its state and intervals."""
     lines = [
-        {
-            **({"sweep": name} if len(sweeps) == 2 else {}),
-            "at": _at(document, row),
-            "state": row.state,
-            "degraded loss": f"{row.degraded_loss:.3f}",
-            "loss delta (nats)": _interval(row, "loss_delta").told("+.3f").replace("-", "−"),
-            "effect retained": _interval(row, "retention").told(".0%"),
-        }
+        {**({"sweep": name} if len(sweeps) == 2 else {}), **_cells({**asdict(row), "label": _at(document, row)})}
         for name, document in sweeps.items()
         for row in _rows(document)
     ]
     return pd.DataFrame(lines)
 
 
+def table_of_curves(document: Document) -> pd.DataFrame:
+    """The same of a comparison or a map, line by line; what is missing in it is told as such."""
+    name = {"dials": "dial", "interventions": "intervention"}.get(document.question.kind, "row")
+    what = "outer dial" if name == "row" else name
+    return pd.DataFrame([{what: str(line.get(name, "")), **_cells(line)} for line in document.lines])
+
+
+def _cells(line: Mapping[str, Any]) -> dict[str, str]:
+    loss = _number(line.get("degraded_loss"))
+    return {
+        "at": str(line.get("label") or "–"),
+        "state": str(line.get("state") or "–"),
+        "degraded loss": f"{loss:.3f}" if math.isfinite(loss) else "unknown",
+        "loss delta (nats)": _bounds(line, "loss_delta").told("+.3f").replace("-", "−"),
+        "effect retained": _bounds(line, "retention").told(".0%"),
+    }
+
+
+def _bounds(line: Mapping[str, Any], field: str) -> Interval:
+    return Interval(*(_number(line.get(f"{field}{end}")) for end in ("", "_low", "_high")))
+
+
+def _number(value: object) -> float:
+    """A line may come from a file that says anything."""
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
 def _rows(document: Document) -> tuple[Row, ...]:
     return document.analysis.rows if document.analysis else ()
-
-
-def _interval(row: Row, field: str) -> Interval:
-    return Interval(*(getattr(row, f"{field}{end}") for end in ("", "_low", "_high")))
 
 
 def _at(document: Document, row: Row) -> str:

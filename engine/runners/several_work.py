@@ -25,7 +25,16 @@ LongQuestion = DialComparison | InterventionComparison | PhaseMap
 class SeveralWork:
     """Several curves under way; see `engine.runners.work.Work`."""
 
-    def __init__(self, question: LongQuestion, lab: Lab) -> None:
+    def __init__(self, question: LongQuestion, lab: Lab, several: Several | None = None) -> None:
+        """Begins.
+
+        Args:
+            question: what is asked.
+            lab: where it is measured.
+            several: its curves, where somebody has made them already.
+        """
+        if several is not None:
+            self._several = several
         self._question = question
         self._lab = lab
         self._rows: list[Message | None] = []
@@ -56,6 +65,19 @@ class SeveralWork:
         rows = self._changed_rows()
         self._seconds += time.perf_counter() - started
         return {"curves": self._curves, "ranking": self._ranking, "rows": rows, **self._standing()}
+
+    def whole(self, points: tuple[int, int]) -> Message:
+        """All of curves that somebody else has measured.
+
+        Args:
+            points: done and in all.
+        """
+        self.finished, self._points = True, points
+        several = self._several
+        self._rows = [None] * sum(len(several.lines(curve)) for curve in several.curves)
+        self._curves = [{"state": "waiting"} for _ in several.curves]
+        self._changed_rows()
+        return {"curves": self._curves, "ranking": self._ranking, "rows": self._rows, **self._standing()}
 
     def focus(self, strength: float) -> None:
         """Nothing: there is more than one dial."""

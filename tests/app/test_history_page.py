@@ -102,13 +102,26 @@ def test_an_imported_result_says_what_open_does_and_shows_its_own_figures(
 
 def test_an_imported_comparison_is_shown_as_a_table(installed: JobManager, experiment: Make) -> None:
     asked = DialComparison.read({"experiment": experiment(), "count": 2})
-    lines = [{"dial": "weight-noise", "wanted_loss": 2.9, "state": "clean", "index": 0, "curve": 0, "place": 0}]
-    name = installed.history.bring(
-        replace(Document.of(asked, {"status": "done", "curves": []}, lines), where="elsewhere")
-    )
+    row = {"dial": "weight-noise", "state": "clean", "label": "noise 0.1", "loss_delta": 0.01, "degraded_loss": 2.5}
+    bounds = {"loss_delta_low": -0.01, "loss_delta_high": 0.03, "retention": "much"}
+    brought = Document.of(asked, {"status": "done", "curves": []}, [row | bounds])
+    name = installed.history.bring(replace(brought, where="elsewhere"))
     at = opened()
     folded(at, name)
-    assert list(at.dataframe[0].value["dial"]) == ["weight-noise"]
+    assert at.dataframe[0].value.to_dict("records") == [
+        {
+            "dial": "weight-noise",
+            "at": "noise 0.1",
+            "state": "clean",
+            "degraded loss": "2.500",
+            "loss delta (nats)": "+0.010 (−0.010 to +0.030)",
+            "effect retained": "unknown",
+        }
+    ]
+    installed.history.keep(Document.of(asked, {"status": "done", "curves": []}, [row]))
+    at = opened()
+    folded(at, name)
+    assert "What was measured here has other numbers." in texts(at.caption)
 
 
 def test_the_card_of_a_map_counts_cells_as_its_page_does(installed: JobManager, experiment: Make) -> None:

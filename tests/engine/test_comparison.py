@@ -19,10 +19,12 @@ from engine.compare_commands import _print
 from engine.comparison import COLUMNS, MEASURED, framed, lines_of, ranked
 from engine.dial_comparison import NAMES, compare_dials, on_every_dial
 from engine.dials import InputError
+from engine.history import History
 from engine.intervention_comparison import Contender, compare_interventions, contenders
 from engine.lab import Lab
 from engine.loss_curve import TOLERANCE
 from engine.models.planted import Planted
+from engine.questions import DialComparison, InterventionComparison
 from engine.redosing import TOLERANCE as DOSE_TOLERANCE
 from engine.report import write_table
 from engine.spec import Experiment
@@ -379,6 +381,27 @@ def test_the_command_spaces_losses_by_itself(run: Run, tmp_path: Path) -> None:
         code, _, _ = run("--dials", "--out", tmp_path / "table.parquet", *options)
         assert code == 0
         assert pd.read_parquet(tmp_path / "table.parquet")["wanted_loss"].nunique() == count
+
+
+@pytest.mark.usefixtures("few_dials")
+def test_the_command_puts_what_the_dashboard_can_ask_into_the_history(
+    run: Run, planted: Make, store: Path, tmp_path: Path
+) -> None:
+    asked, history, out = planted(strengths=[0.1, 0.3]), History(store), ("--out", tmp_path / "table.csv")
+    for options, question in (
+        (("--dials", "--count", 2), DialComparison(experiment=asked, count=2)),
+        (("--interventions", "--redosed"), InterventionComparison(experiment=asked, redosed=True)),
+    ):
+        assert run(*options, *out)[0] == 0
+        kept = history.find(question)
+        assert kept is not None
+        assert kept.status == "done"
+        assert 0 < kept.done <= kept.total
+        assert len(kept.table()) == len(pd.read_csv(tmp_path / "table.csv"))
+    before = history.state
+    assert run("--dials", "--loss", 0.2, *out)[0] == 0
+    assert run("--dials", "--count", 13, *out)[0] == 0
+    assert history.state == before
 
 
 def test_the_command_compares_interventions_at_the_strengths_given_or_at_losses(run: Run, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from engine.degraders.pruning import Pruning
 from engine.degraders.weight_noise import WeightNoise
 from engine.dials import InputError
 from engine.documents import Document, Form
+from engine.history import History
 from engine.lab import Lab
 from engine.measure import measure
 from engine.phase_map import Map, phase_map, sweeps_of
@@ -263,6 +264,9 @@ def test_the_command_writes_parquet_or_csv(
     assert Experiment.read(json.loads(metadata[b"experiment"])) == mapped
     assert metadata[b"part"] == b"0"
     assert main(["verdict", str(tmp_path / "map.parquet")]) == 2
+    kept = History(tmp_path / "c").find(PhaseMap(experiment=mapped, part=0, strengths=(0.0, 0.5)))
+    assert kept is not None
+    assert list(kept.table()["state"]) == list(frame["state"])
 
 
 def test_the_command_tells_of_strengths_that_are_given_twice(

@@ -13,14 +13,15 @@ import pytest
 
 from engine import discovery
 from engine.calibrate import spaced_losses
-from engine.comparison import COLUMNS, ranked
-from engine.dial_comparison import compare_dials
-from engine.intervention_comparison import compare_interventions, contenders
+from engine.comparison import COLUMNS, Several, ranked
+from engine.dial_comparison import Dials, compare_dials
+from engine.intervention_comparison import Interventions, compare_interventions, contenders
 from engine.lab import Lab
-from engine.phase_map import phase_map
+from engine.phase_map import Map, phase_map
 from engine.questions import DialComparison, InterventionComparison, PhaseMap, Question
 from engine.report import OUTER, finite
 from engine.runners import Message
+from engine.runners.several_work import SeveralWork
 from engine.runners.work import Work, work_of
 from engine.spec import Experiment
 from engine.store import Store
@@ -81,6 +82,19 @@ def in_one_go(question: Question, lab: Lab) -> pd.DataFrame:
             raise AssertionError(question)
 
 
+def of(question: Question, lab: Lab) -> Several:
+    """Its curves."""
+    match question:
+        case DialComparison(experiment=experiment, count=count):
+            return Dials(experiment, lab, spaced_losses(experiment, lab, count))
+        case InterventionComparison(experiment=experiment, redosed=redosed):
+            return Interventions(contenders(experiment), lab, redosed=redosed)
+        case PhaseMap(experiment=experiment, part=part, strengths=strengths):
+            return Map(experiment, lab, part, strengths)
+        case _:
+            raise AssertionError(question)
+
+
 class Heard:
     """What somebody knows who heard all messages so far."""
 
@@ -126,6 +140,22 @@ def test_rows_are_those_of_the_table_in_one_go(question: Question, lab: Lab) -> 
         if question.kind == "map":
             assert heard.fields["curves"][row["curve"]]["name"] == line[OUTER[1]]
             assert row["strength"] == line["inner_strength"]
+
+
+@pytest.mark.parametrize("question", questions(), ids=["dials", "interventions", "redosed", "map"])
+def test_of_curves_that_were_measured_in_one_go_the_same_is_told(question: Question, lab: Lab) -> None:
+    heard = Heard(work_of(question, lab)).to_the_end()
+    several = of(question, lab)
+    points = (0, 0)
+    for each in several.steps():
+        points = each
+    assert not isinstance(question, Experiment)
+    told = finite(SeveralWork(question, lab, several).whole(points))
+    told = json.loads(json.dumps(told, allow_nan=False))
+    for changing in (told, heard.fields):
+        changing["progress"].pop("seconds")
+    assert told.pop("rows") == heard.rows
+    assert told == {name: heard.fields[name] for name in told}
 
 
 @pytest.mark.parametrize("question", questions()[:2], ids=["dials", "interventions"])
