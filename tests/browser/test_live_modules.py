@@ -217,6 +217,7 @@ def test_a_loss_above_chance_is_clipped_where_chance_is_known(page: Page) -> Non
         ("percent", [-0.05], f"−5{SPACE}%"),
         ("percent", [None], NONE),
         ("times", [3.84], f"×{SPACE}3.8"),
+        ("times", [0.08], f"×{SPACE}0.08"),
         ("times", [None], NONE),
         ("duration", [1.94], "1.9 s"),
         ("duration", [42.4], "42 s"),
@@ -242,6 +243,35 @@ def test_intervals_with_open_ends_claim_nothing(page: Page) -> None:
         return [interval(1, 2, number), interval(null, 2, number)]
     }"""
     assert page.evaluate(script) == ["1.00 to 2.00", "no interval"]
+
+
+# ---- readouts.js -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("gain", "low", "high", "note"),
+    [
+        (14, 5.8, None, "cleaner than undegraded"),
+        (0.1, 0.05, 0.2, "less clean than undegraded"),
+        (1.3, 0.8, None, "not shown to differ from undegraded"),
+        (0.9, 0.6, 1.4, "not shown to differ from undegraded"),
+        (3.0, None, None, "not shown to differ from undegraded"),
+        (None, None, None, "against undegraded"),
+    ],
+)
+def test_a_gain_is_called_one_only_where_its_interval_allows(
+    page: Page, gain: float | None, low: float | None, high: float | None, note: str
+) -> None:
+    row = {"index": 3, "selectivity_gain": gain, "selectivity_gain_low": low, "selectivity_gain_high": high}
+    assert Module(page, "readouts")("gainNote", {"exact": True, "row": row}) == note
+
+
+def test_the_gain_undegraded_and_between_strengths(page: Page) -> None:
+    module = Module(page, "readouts")
+    row = {"selectivity_gain": 1, "selectivity_gain_low": 1, "selectivity_gain_high": 1}
+    assert module("gainNote", {"exact": True, "row": {**row, "index": 0}}) == "as undegraded"
+    assert module("gainNote", {"exact": False, "row": {"selectivity_gain": 0.5}}) == "less clean than undegraded"
+    assert module("gainNote", None) == "against undegraded"
 
 
 # ---- figure-parts.js -------------------------------------------------------------------------------------------------
