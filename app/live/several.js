@@ -2,9 +2,11 @@
 
 import { showChip } from "./chip.js";
 import { createFoot } from "./foot.js";
+import { elementPicture } from "./map-picture.js";
 import { createFollower, mounted } from "./mount.js";
 import { plotlyFigure } from "./picture.js";
 import { createRanking } from "./ranking.js";
+import { PIECES, showShapes } from "./shapes.js";
 import { bannerOf } from "./states.js";
 
 /**
@@ -26,7 +28,10 @@ export function severalCurves({ plots, createCharts, answer, columns, swatch }) 
     let drawn = [];
 
     const follower = createFollower(root, { render });
-    const figures = () => (charts?.figures ?? (() => plots.map((name) => plotlyFigure(window.Plotly, part(name)))))();
+    const figures = () => [
+      ...plots.map((name) => plotlyFigure(window.Plotly, part(name))),
+      elementPicture(part("shapes"), PIECES),
+    ];
     const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures, plotly: address, signal });
     const ranking = columns && createRanking(part("ranking"), columns, { onChoice: redraw, swatch });
     const resizing = new ResizeObserver(redraw);
@@ -50,6 +55,7 @@ export function severalCurves({ plots, createCharts, answer, columns, swatch }) 
       write(part("detail"), said.detail);
       part("empty").textContent = broken ? "The charts could not be loaded; reload the page." : "Nothing measured yet.";
       part("empty").hidden = !broken && (shown?.rows.some(Boolean) ?? false);
+      showShapes(part("shapes"), shown);
       ranking?.show(shown);
       foot.show(shown, connection, data);
       redraw();

@@ -146,6 +146,12 @@ def test_the_cursor_rests_in_the_clean_regime(page: Page, regime: list[int] | No
     assert module("restingPosition", None) == 0
 
 
+def test_the_cursor_rests_where_the_banner_takes_its_numbers_from(page: Page) -> None:
+    rest = Module(page, "snapshot")
+    assert rest("restingPosition", {"verdict": {"regime": [3, 8], "best": 7}}) == 7
+    assert rest("restingPosition", {"verdict": {"regime": None, "best": None}}) == 0
+
+
 # ---- ranges.js -------------------------------------------------------------------------------------------------------
 
 
