@@ -4,7 +4,7 @@ import { createCharts } from "./charts.js";
 import { createDial } from "./dial.js";
 import { createExamples } from "./examples.js";
 import { createFoot } from "./foot.js";
-import { askedAxis, askedStrength, writeAxis } from "./fragment.js";
+import { askedAxis, askedStrength, fragmentOf, writeAxis } from "./fragment.js";
 import { createHint } from "./hint.js";
 import { elementPicture } from "./map-picture.js";
 import { createFollower, isOver, mounted } from "./mount.js";
@@ -30,7 +30,7 @@ function createView(root, plotly) {
   const examples = createExamples(part);
   const dial = createDial(part("slider"), { onMove: moveTo, onCommit: commit, signal });
   const charts = createCharts(plotly, part, { onPick: dial.pick, restless: dial.restless, onFailure: giveUp, signal });
-  const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures, plotly, signal });
+  const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures, place, plotly, signal });
   const hint = createHint(root, part, signal);
 
   part("axis").querySelector(`[value="${mode}"]`).checked = true;
@@ -38,6 +38,11 @@ function createView(root, plotly) {
 
   function figures() {
     return [...charts.figures(), elementPicture(part("shapes"), PIECES)];
+  }
+
+  /** Where the reader is, as an address says it. */
+  function place() {
+    return fragmentOf(follower.shown?.strengths[Math.round(position)], mode);
   }
 
   function turnTo(axis) {
