@@ -3,6 +3,7 @@
 import { showChip } from "./chip.js";
 import { make } from "./elements.js";
 import { openIn } from "./links.js";
+import { isOver } from "./mount.js";
 
 /**
  * A table of the curves of a snapshot; it can also show and hide them.
@@ -17,7 +18,7 @@ export function createRanking(table, columns, { onChoice, swatch = () => null })
   const head = table.createTHead().insertRow();
   const body = table.createTBody();
   const hidden = new Set(); // indices of curves
-  let drawn = null;
+  let drawn = [];
   let key;
 
   for (const { title, help, number } of [{ title: "" }, { title: "curve" }, { title: "verdict" }, ...columns]) {
@@ -28,7 +29,7 @@ export function createRanking(table, columns, { onChoice, swatch = () => null })
     head.append(cell);
   }
 
-  function line(curve, rank) {
+  function line(curve, rank, over) {
     const row = make("tr", "");
     row.dataset.curve = String(curve.index);
     row.append(make("td", "rs-number", rank === null ? "–" : String(rank)));
@@ -48,7 +49,7 @@ export function createRanking(table, columns, { onChoice, swatch = () => null })
     name.append(...[shown, swatch(curve), link].filter(Boolean));
     const verdict = make("td", "");
     const chip = make("span", "rs-chip");
-    showChip(chip, verdictOf(curve), curve.tone ?? "pending");
+    showChip(chip, verdictOf(curve, over), curve.tone ?? "pending");
     verdict.append(chip);
     row.append(name, verdict, ...columns.map(({ text, number }) => make("td", number ? "rs-number" : "rs-wide", text(curve))));
     return row;
@@ -58,15 +59,16 @@ export function createRanking(table, columns, { onChoice, swatch = () => null })
     /** @param {object|null} snapshot */
     show(snapshot) {
       const curves = snapshot?.curves ?? [];
-      if (drawn === curves) return;
+      const over = isOver(snapshot);
+      if (drawn[0] === curves && drawn[1] === over) return;
       if (snapshot?.key !== key) hidden.clear(); // they were other curves
       key = snapshot?.key;
-      drawn = curves;
+      drawn = [curves, over];
       const ranked = (snapshot?.ranking ?? []).map((index) => curves[index]);
       const rest = curves.filter((curve) => !ranked.includes(curve));
       const focused = document.activeElement?.closest?.("tr")?.dataset.curve;
       const tag = document.activeElement?.tagName;
-      const lines = [...ranked.map((curve, at) => line(curve, at + 1)), ...rest.map((curve) => line(curve, null))];
+      const lines = [...ranked.map((curve, at) => line(curve, at + 1, over)), ...rest.map((curve) => line(curve, null, over))];
       body.replaceChildren(...lines);
       if (focused !== undefined) body.querySelector(`tr[data-curve="${focused}"] ${tag}`)?.focus();
     },
@@ -76,11 +78,14 @@ export function createRanking(table, columns, { onChoice, swatch = () => null })
   };
 }
 
-/** What the chip of a curve says. */
-function verdictOf({ state, verdict, confirmed }) {
-  if (state === "waiting") return "waiting";
+/** What the chip of a curve says; `over`: nothing more is measured. */
+export function verdictOf({ state, verdict, confirmed }, over) {
   if (state === "out of reach") return "out of reach";
-  if (!verdict || verdict === "pending") return "measuring";
+  const known = verdict && verdict !== "pending";
+  if (over && !known) return state === "waiting" ? "not measured" : "not finished";
+  if (state === "waiting") return "waiting";
+  if (!known) return "measuring";
   const unsure = confirmed === false ? ", not confirmed" : "";
-  return `${verdict}${unsure}${state === "running" ? "…" : ""}`;
+  const going = over ? ", not finished" : "…";
+  return `${verdict}${unsure}${state === "running" ? going : ""}`;
 }

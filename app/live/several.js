@@ -3,7 +3,7 @@
 import { showChip } from "./chip.js";
 import { createFoot } from "./foot.js";
 import { elementPicture } from "./map-picture.js";
-import { createFollower, mounted } from "./mount.js";
+import { createFollower, isOver, mounted } from "./mount.js";
 import { plotlyFigure } from "./picture.js";
 import { createRanking } from "./ranking.js";
 import { PIECES, showShapes } from "./shapes.js";
@@ -68,7 +68,7 @@ export function severalCurves({ plots, createCharts, answer, columns, swatch }) 
       if (!charts || !known) return;
       const hidden = ranking?.hidden() ?? "";
       const sizes = plots.flatMap((name) => [part(name).clientWidth, part(name).clientHeight]);
-      const source = [shown.key, shown.rows, shown.curves, shown.reference, shown.axes, palette, hidden, ...sizes];
+      const source = [shown.key, isOver(shown), shown.rows, shown.curves, shown.reference, shown.axes, palette, hidden, ...sizes];
       if (source.every((item, at) => item === drawn[at])) return;
       drawn = source;
       charts.draw(shown, palette, ranking ? (curve) => !ranking.isHidden(curve.index) : () => true);
@@ -97,6 +97,11 @@ export function banner(snapshot, gone, answer) {
 /** The rows of a curve, in order of place, as far as they are measured. */
 export function rowsOf(snapshot, curve) {
   return snapshot.rows.filter((row) => row && row.curve === curve.index && row.degraded_loss != null);
+}
+
+/** Whether a curve is measured no further, and will not be by itself: the whole was cancelled, or failed. */
+export function isLeft(snapshot, { state }) {
+  return isOver(snapshot) && ["waiting", "running"].includes(state);
 }
 
 /** The curves of which a clean regime was found, and confirmed where that was tried. */

@@ -382,6 +382,16 @@ def test_each_sham_is_a_line_with_gaps_where_it_is_not_measured(page: Page) -> N
     assert any("thin lines: shams" in note["text"] for note in figure["layout"]["annotations"])
 
 
+@pytest.mark.parametrize(("cost", "leaves"), [(0.1, False), (9.0, True)])
+def test_shams_that_leave_the_chart_are_said_to(page: Page, cost: float, leaves: bool) -> None:
+    measured = with_shams(0.4, 0.3)
+    for row in measured:
+        assert row is not None
+        row["shams"][0]["loss_delta"] = cost
+    figure = page.evaluate(FIGURE, [snapshot_of(measured)])
+    assert any("some beyond the edge" in note["text"] for note in figure["layout"]["annotations"]) is leaves
+
+
 def test_without_shams_nothing_speaks_of_them(page: Page) -> None:
     figure = page.evaluate(FIGURE, [snapshot_of(rows(0.1, 0.2))])
     assert not any("shams" in note["text"] for note in figure["layout"]["annotations"])
@@ -415,6 +425,28 @@ def test_what_is_left_is_estimated_from_the_last_seconds(page: Page) -> None:
     assert told[49] == pytest.approx((1200 - 529) / 10), "what was slow is long ago"
     assert told[50] == pytest.approx(150)
     assert told[51:] == [None] * 4
+
+
+# ---- ranking.js ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "under_way", "over"),
+    [
+        ("waiting", None, "waiting", "not measured"),
+        ("running", None, "measuring", "not finished"),
+        ("running", "pending", "measuring", "not finished"),
+        ("running", "never clean", "never clean…", "never clean, not finished"),
+        ("done", "never clean", "never clean", "never clean"),
+        ("out of reach", None, "out of reach", "out of reach"),
+    ],
+)
+def test_a_curve_is_under_way_only_as_long_as_it_is_measured(
+    page: Page, state: str, verdict: str | None, under_way: str, over: str
+) -> None:
+    module = Module(page, "ranking")
+    curve = {"state": state, "verdict": verdict}
+    assert [module("verdictOf", curve, ended) for ended in (False, True)] == [under_way, over]
 
 
 # ---- states.js -------------------------------------------------------------------------------------------------------

@@ -105,6 +105,11 @@ def test_a_comparison_of_dials_shows_what_it_has_and_can_be_stopped(tab: Tab) ->
     view.part("cancel").click()
     view.until_status("cancelled")
     expect(view.part("detail")).to_contain_text("Resume")
+    expect(view.part("ranking")).to_contain_text("not measured")
+    expect(view.part("ranking")).not_to_contain_text("measuring")
+    notes = "document.querySelector('[data-part=panels]').layout.annotations.map(({ text }) => text).join()"
+    view.page.wait_for_function(f"() => {notes}.includes('not measured')")
+    assert not re.search(r"calibrating|waiting", view.page.evaluate(notes))
 
     view.page.reload()  # come back later
     view.until_status("cancelled")
