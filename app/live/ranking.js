@@ -12,7 +12,7 @@ import { isOver } from "./mount.js";
  *   rank, the curve and its verdict
  * @param {object} options
  * @param {() => void} options.onChoice the reader has shown or hidden a curve
- * @param {(curve: object) => Element|null} [options.swatch] how the curve looks in the charts
+ * @param {(curve: object, curves: object[]) => Element|null} [options.swatch] how the curve looks in the charts
  */
 export function createRanking(table, columns, { onChoice, swatch = () => null }) {
   const head = table.createTHead().insertRow();
@@ -29,7 +29,7 @@ export function createRanking(table, columns, { onChoice, swatch = () => null })
     head.append(cell);
   }
 
-  function line(curve, rank, over) {
+  function line(curve, curves, rank, over) {
     const row = make("tr", "");
     row.dataset.curve = String(curve.index);
     row.append(make("td", "rs-number", rank === null ? "–" : String(rank)));
@@ -46,7 +46,9 @@ export function createRanking(table, columns, { onChoice, swatch = () => null })
     const link = make("a", "", curve.name);
     link.href = openIn(curve.experiment);
     link.target = "_top";
-    name.append(...[shown, swatch(curve), link].filter(Boolean));
+    const around = make("div", "rs-curve");
+    around.append(...[shown, swatch(curve, curves), link].filter(Boolean));
+    name.append(around);
     const verdict = make("td", "");
     const chip = make("span", "rs-chip");
     showChip(chip, verdictOf(curve, over), curve.tone ?? "pending");
@@ -68,7 +70,7 @@ export function createRanking(table, columns, { onChoice, swatch = () => null })
       const rest = curves.filter((curve) => !ranked.includes(curve));
       const focused = document.activeElement?.closest?.("tr")?.dataset.curve;
       const tag = document.activeElement?.tagName;
-      const lines = [...ranked.map((curve, at) => line(curve, at + 1, over)), ...rest.map((curve) => line(curve, null, over))];
+      const lines = [...ranked.map((curve, at) => line(curve, curves, at + 1, over)), ...rest.map((curve) => line(curve, curves, null, over))];
       body.replaceChildren(...lines);
       if (focused !== undefined) body.querySelector(`tr[data-curve="${focused}"] ${tag}`)?.focus();
     },

@@ -4,6 +4,7 @@ import { showChip } from "./chip.js";
 import { createFoot } from "./foot.js";
 import { elementPicture } from "./map-picture.js";
 import { createFollower, isOver, mounted } from "./mount.js";
+import { hintOverflow } from "./overflow.js";
 import { plotlyFigure } from "./picture.js";
 import { createRanking } from "./ranking.js";
 import { PIECES, showShapes } from "./shapes.js";
@@ -16,7 +17,7 @@ import { bannerOf } from "./states.js";
  * @param {(Plotly: object, part: Function, options: object) => {draw: Function, close: Function}} view.createCharts
  * @param {(snapshot: object) => {name: string, tone: string, headline: string, detail: string}} view.answer
  * @param {object[]} [view.columns] of the ranked table, see ranking.js; none: there is no table
- * @param {(curve: object) => Element} [view.swatch] how a curve looks in the charts
+ * @param {(curve: object, curves: object[]) => Element} [view.swatch] how a curve looks in the charts
  */
 export function severalCurves({ plots, createCharts, answer, columns, swatch }) {
   return mounted((root, address) => {
@@ -34,6 +35,7 @@ export function severalCurves({ plots, createCharts, answer, columns, swatch }) 
     ];
     const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures, plotly: address, signal });
     const ranking = columns && createRanking(part("ranking"), columns, { onChoice: redraw, swatch });
+    if (ranking) hintOverflow(part("ranking").parentElement, signal);
     const resizing = new ResizeObserver(redraw);
     for (const name of plots) resizing.observe(part(name));
     import(address).then(create, () => {

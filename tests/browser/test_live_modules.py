@@ -474,3 +474,24 @@ def test_the_banner_says_what_to_do_where_there_is_no_answer(page: Page) -> None
     assert {**cancelled, "detail": ""} == {**answer, "detail": ""}
     assert "3 of 9 points" in cancelled["detail"]
     assert "Resume" in said("cancelled", None)["detail"]
+
+
+# ---- interventions.js ------------------------------------------------------------------------------------------------
+
+
+def test_only_finished_curves_are_counted(page: Page) -> None:
+    script = """async ([module, snapshot]) => (await import(`/live/${module}.js`)).answer(snapshot)"""
+    curve = {"regime": "step 5", "tone": "clean", "headline": "It is.", "name": "mine", "frontier": None}
+    curves = [
+        {**curve, "index": 0, "standing": "genuine", "state": "done"},
+        {**curve, "index": 1, "standing": "genuine", "state": "running"},
+        {**curve, "index": 2, "standing": "sham", "state": "done", "regime": None},
+    ]
+    text, reference = {"intervention": "Ablating it"}, {"margin": 0.1}
+    snapshot = {"status": "running", "curves": curves, "ranking": [], "text": text, "reference": reference}
+    said = page.evaluate(script, ["interventions", snapshot])
+    assert said["headline"] == "A clean regime: 1 of 1 genuine, 0 of 1 sham interventions measured so far."
+    assert "It is." in said["detail"]
+    assert "1 of 2 dials measured so far" in page.evaluate(script, ["dials", snapshot])["headline"]
+    early = {**snapshot, "curves": curves[1:2]}
+    assert "No intervention" in page.evaluate(script, ["interventions", early])["headline"]
