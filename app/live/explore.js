@@ -27,7 +27,7 @@ function createView(root, plotly) {
 
   const follower = createFollower(root, { render, onJob });
   const readouts = createReadouts(part);
-  const examples = createExamples(part);
+  const examples = createExamples(part, signal);
   const dial = createDial(part("slider"), { onMove: moveTo, onCommit: commit, signal });
   const charts = createCharts(plotly, part, { onPick: dial.pick, restless: dial.restless, onFailure: giveUp, signal });
   const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures, place, plotly, signal });

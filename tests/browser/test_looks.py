@@ -96,7 +96,15 @@ def test_nothing_moves_while_a_story_is_measured_and_a_laptop_shows_all_of_it(ta
         assert foot["y"] + foot["height"] <= 900
         height = view.part("shapes").evaluate("shapes => shapes.clientHeight")
         assert height < 24, "one line"
+        cut = view.part("examples").evaluate(CUT_ROWS)
+        assert cut == 0, "what the network does ends with a whole row"
 
+
+CUT_ROWS = """(panel) => {
+    const { bottom } = panel.getBoundingClientRect()
+    const boxes = [...panel.querySelectorAll(".rs-column span, .rs-panels")].map((row) => row.getBoundingClientRect())
+    return boxes.filter((box) => box.top < bottom - 1 && box.bottom > bottom + 1).length
+}"""
 
 WATCH_TILES = """
 window.tops = new Set()
