@@ -61,5 +61,5 @@ function endAtLine(panel) {
   const { top, bottom } = panel.getBoundingClientRect();
   const lines = [...panel.querySelectorAll(".rs-column, .rs-panels")].map((line) => line.getBoundingClientRect().bottom);
   const last = Math.max(...lines.filter((end) => end + panel.scrollTop <= bottom)) + panel.scrollTop;
-  if (last > top) panel.style.maxHeight = `${Math.ceil(last - top)}px`;
+  if (last > top) panel.style.maxHeight = `${Math.ceil(last - top) + 2}px`; // with the frame around an image
 }
