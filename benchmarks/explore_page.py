@@ -41,7 +41,7 @@ def wait(page: Page, condition: str, former: str = "") -> float:
     experiment than the former is shown; returns the moment.
     """
     script = f"""former => {{
-        const root = document.querySelector(".rs-explore")
+        const root = document.querySelector(".rs-live")
         const part = (name) => root.querySelector(`[data-part="${{name}}"]`)
         const data = root?.dataset
         return data?.key && data.key !== former && ({condition})
@@ -52,12 +52,12 @@ def wait(page: Page, condition: str, former: str = "") -> float:
 
 def part(page: Page, name: str) -> Locator:
     """An element of the component."""
-    return page.locator(f'.rs-explore [data-part="{name}"]')
+    return page.locator(f'.rs-live [data-part="{name}"]')
 
 
 def shown(page: Page) -> str:
     """The key of the experiment that is shown."""
-    return page.locator(".rs-explore").get_attribute("data-key") or ""
+    return page.locator(".rs-live").get_attribute("data-key") or ""
 
 
 def question(page: Page, address: str) -> dict[str, Any]:

@@ -45,7 +45,7 @@ PAINTED: Final = """
 
 WATCH_DRAG: Final = f"""() => {{
     {PAINTED}
-    const root = document.querySelector(".rs-explore")
+    const root = document.querySelector(".rs-live")
     const slider = root.querySelector("[data-part=slider]")
     window.drags = []
     let moved = 0
@@ -65,7 +65,7 @@ WATCH_SWEEP: Final = """() => {
     window.seen = { updates: [], frames: 0, blank: 0, nodes: new Set(), zoomed: false, lost: 0 }
     let version = ""
     const watch = () => {
-        const root = document.querySelector(".rs-explore")
+        const root = document.querySelector(".rs-live")
         const chart = root?.querySelector("[data-part=sweep]")
         const drawing = chart?.querySelector(".main-svg")
         const { seen } = window
@@ -86,7 +86,7 @@ WATCH_SWEEP: Final = """() => {
 
 WATCH_CANCEL: Final = f"""() => {{
     {PAINTED}
-    const part = (name) => document.querySelector(`.rs-explore [data-part="${{name}}"]`)
+    const part = (name) => document.querySelector(`.rs-live [data-part="${{name}}"]`)
     part("cancel").addEventListener("click", ({{ timeStamp }}) => {{
         const look = () => painted((now) => {{
             if (part("status").textContent === "cancelled") window.cancelled = (now - timeStamp) / 1000
@@ -158,7 +158,7 @@ def _zoom(page: Page) -> None:
     page.mouse.up()
     part(page, "reset-zoom").wait_for()
     page.evaluate(
-        "seen.range = String(document.querySelector('.rs-explore [data-part=sweep]')._fullLayout.xaxis.range)"
+        "seen.range = String(document.querySelector('.rs-live [data-part=sweep]')._fullLayout.xaxis.range)"
     )
 
 

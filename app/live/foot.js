@@ -76,7 +76,7 @@ export function createFoot(part, { onCommand, figures, place = () => "", plotly,
 
   /** Make a file in the browser; say so where that fails. */
   async function build(form) {
-    const root = part("foot").closest(".rs-explore");
+    const root = part("foot").closest(".rs-live");
     const verdict = part("verdict-chip").textContent;
     const saved = `Saved on ${today()} from ${window.location.href}`;
     const caption = [part("headline").textContent, part("detail").textContent, saved].filter(Boolean);

@@ -14,7 +14,7 @@ const GRACE = 300; // ms during which the last job stays on screen while the nex
 export function mounted(createView) {
   const views = new WeakMap(); // root element → its view, because Streamlit keeps nothing for us between calls
   return (component) => {
-    const root = component.parentElement.querySelector(".rs-explore");
+    const root = component.parentElement.querySelector(".rs-live");
     if (!views.has(root)) views.set(root, createView(root, component.plotly));
     const view = views.get(root);
     const turn = view.update(component);

@@ -16,7 +16,7 @@ from app.views.two_curves import LOOKS
 ROOT = Path(__file__).parents[2]
 STYLES = (ROOT / "app/live/explore.css").read_text(encoding="utf-8")
 THEMES = tomllib.loads((ROOT / ".streamlit/config.toml").read_text(encoding="utf-8"))["theme"]
-BLOCKS = {"light": r"^\.rs-explore \{(.*?)^\}", "dark": r'^\.rs-explore\[data-theme="dark"\] \{(.*?)^\}'}
+BLOCKS = {"light": r"^\.rs-live \{(.*?)^\}", "dark": r'^\.rs-live\[data-theme="dark"\] \{(.*?)^\}'}
 
 LEAST_CONTRAST = 4.5
 """What WCAG 2.2 asks of text, level AA."""

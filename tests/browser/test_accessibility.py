@@ -33,7 +33,7 @@ QUESTIONS = {
 GRAVE = ("serious", "critical")
 
 SETTLED = """(scheme) => {
-    const component = document.querySelector(".rs-explore")
+    const component = document.querySelector(".rs-live")
     const moving = (each) => each instanceof CSSTransition && each.playState === "running"
     return (
         getComputedStyle(document.querySelector("[data-testid=stApp]")).colorScheme === scheme &&

@@ -151,7 +151,7 @@ def test_a_link_puts_the_cursor_and_chooses_the_axis(tab: Callable[..., View]) -
     assert view.data("cursor") == "3"
     chosen = view.page.get_by_role("radio", name="by degraded loss")
     assert chosen.is_checked()
-    where = "() => document.querySelector('.rs-explore [data-part=sweep]')._fullLayout.xaxis.title.text"
+    where = "() => document.querySelector('.rs-live [data-part=sweep]')._fullLayout.xaxis.title.text"
     assert "degraded loss" in view.page.evaluate(where)
     chosen.press("ArrowLeft")  # by the keyboard
     view.page.wait_for_function(f"!({where})().includes('degraded loss')")

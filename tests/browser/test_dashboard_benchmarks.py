@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 SLOW = 60
 """Milliseconds that a slow handler takes."""
 
-PAGE = """<section class="rs-explore" data-cursor="0" data-n="1" data-version="1">
+PAGE = """<section class="rs-live" data-cursor="0" data-n="1" data-version="1">
   <input type="range" data-part="slider" min="0" max="1" step="0.01" value="0" style="width: 400px">
   <div data-part="sweep"><svg class="main-svg" width="100" height="100"><g class="scatterlayer">
     <circle class="point" r="5"></circle>
@@ -37,7 +37,7 @@ def page(chromium: Browser) -> Iterator[Page]:
 def test_a_slow_dial_is_seen(page: Page) -> None:
     page.evaluate(
         """slow => {
-            const root = document.querySelector(".rs-explore")
+            const root = document.querySelector(".rs-live")
             root.querySelector("input").addEventListener("input", ({ target }) => {
                 const end = performance.now() + slow
                 while (performance.now() < end);
@@ -65,7 +65,7 @@ def test_another_chart_and_a_blank_one_are_seen(page: Page) -> None:
     page.evaluate(FRAMES, 6)
     assert page.evaluate("[seen.nodes.size, seen.blank]") == [2, 0]
     page.evaluate(
-        "document.querySelector('.point').remove(); document.querySelector('.rs-explore').dataset.version = 2"
+        "document.querySelector('.point').remove(); document.querySelector('.rs-live').dataset.version = 2"
     )
     page.evaluate(FRAMES, 9)
     assert page.evaluate("[seen.blank > 0, seen.updates.length]") == [True, 2]

@@ -19,7 +19,7 @@ SPACE = "\u00a0"
 MOUNT = """async ([theme, address]) => {
     document.documentElement.innerHTML = `<head><link rel="stylesheet" href="${address}/live/explore.css"></head>
       <body style="margin: 0; width: 360px">
-        <section class="rs-explore" data-theme="${theme}">
+        <section class="rs-live" data-theme="${theme}">
           <h3><small data-part="where"></small></h3>
           <div class="rs-examples" data-part="examples"></div>
           <p class="rs-scale" data-part="key-tokens">0 <span></span> <b data-part="scale"></b></p>

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 Tab = Callable[..., View]
 
 ZOOM = (
-    "() => document.querySelector('.rs-explore [data-part=sweep]')._fullLayout.xaxis.range.map((end) => end.toFixed(3))"
+    "() => document.querySelector('.rs-live [data-part=sweep]')._fullLayout.xaxis.range.map((end) => end.toFixed(3))"
 )
 
 
@@ -46,8 +46,8 @@ def test_the_charts_stay_the_same_elements_and_keep_the_zoom(tab: Tab) -> None:
     view = tab().open(LONG)
     view.until_measured(20)
     view.until_drawn()
-    view.page.evaluate("document.querySelector('.rs-explore .main-svg').dataset.tag = 'the first'")
-    view.page.evaluate("document.querySelector('.rs-explore [data-part=sweep]').dataset.tag = 'the first'")
+    view.page.evaluate("document.querySelector('.rs-live .main-svg').dataset.tag = 'the first'")
+    view.page.evaluate("document.querySelector('.rs-live [data-part=sweep]').dataset.tag = 'the first'")
     box = view.part("sweep").bounding_box()
     assert box is not None
     whole = view.page.evaluate(ZOOM)
@@ -65,8 +65,8 @@ def test_the_charts_stay_the_same_elements_and_keep_the_zoom(tab: Tab) -> None:
     assert view.page.evaluate(ZOOM) == whole
     view.choose("degrader", "checkpoint")
     view.until_measured(1)
-    assert view.page.locator(".rs-explore [data-tag='the first']").count() == 2
-    assert view.page.locator(".rs-explore .js-plotly-plot").count() == 2
+    assert view.page.locator(".rs-live [data-tag='the first']").count() == 2
+    assert view.page.locator(".rs-live .js-plotly-plot").count() == 2
 
 
 def test_a_setting_that_cannot_be_used_moves_nothing(tab: Tab) -> None:

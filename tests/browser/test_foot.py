@@ -29,7 +29,7 @@ HOSTILE = "</script><script>document.title = 'taken over'</script><!--<script>\"
 
 SAVE_HOSTILE = """async (hostile) => {
     const { savePage } = await import("/live/page-file.js")
-    const root = document.querySelector(".rs-explore")
+    const root = document.querySelector(".rs-live")
     const plotly = document.querySelector("link[rel=modulepreload][href*=plotly]").href
     const layout = { title: { text: hostile } }
     const figure = { width: 300, height: 200, plot: () => ({ data: [{ y: [1], name: hostile }], layout }) }

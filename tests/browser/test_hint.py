@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 Tab = Callable[..., View]
 
 PLACES = """() => ["verdict", "slider", "sweep", "foot"].map((name) => {
-    const box = document.querySelector(`.rs-explore [data-part=${name}]`).getBoundingClientRect()
+    const box = document.querySelector(`.rs-live [data-part=${name}]`).getBoundingClientRect()
     return [box.x, box.y, box.width, box.height].map(Math.round)
 })"""
 

@@ -36,7 +36,7 @@ READ_CONTRASTS = """() => {
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
     }
     const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim())
-    const texts = [...document.querySelectorAll(".rs-explore *, .rs-explore")].filter(
+    const texts = [...document.querySelectorAll(".rs-live *, .rs-live")].filter(
         (element) => element instanceof HTMLElement && hasText(element) && element.checkVisibility()
     )
     return texts.map((element) => {
@@ -109,7 +109,7 @@ CUT_ROWS = """(panel) => {
 WATCH_TILES = """
 window.tops = new Set()
 const look = () => {
-    const root = document.querySelector(".rs-explore")
+    const root = document.querySelector(".rs-live")
     const tiles = root?.querySelector("[data-part=tiles]")
     if (tiles) window.tops.add(tiles.getBoundingClientRect().top - root.getBoundingClientRect().top)
     requestAnimationFrame(look)

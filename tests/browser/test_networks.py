@@ -52,7 +52,7 @@ def test_the_effect_is_told_in_the_unit_of_the_behaviour_and_with_its_level(tab:
     ):
         view = tab().open(query)
         view.until_status("done")
-        note = view.page.locator(".rs-explore [data-tile=effect] dd:last-child").inner_text().replace("\u00a0", " ")
+        note = view.page.locator(".rs-live [data-tile=effect] dd:last-child").inner_text().replace("\u00a0", " ")
         effect, level = note.split(" · ")
         assert level.startswith(start)
         before, after = map(float, level.removeprefix(start.rstrip("0.")).split(" → "))

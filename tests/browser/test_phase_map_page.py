@@ -114,7 +114,7 @@ class Map:
         html = (FOLDER / "phase-map.html").read_text(encoding="utf-8")
         css = "".join((FOLDER / f"{name}.css").read_text(encoding="utf-8") for name in STYLES["phase-map"])
         page.evaluate(MOUNT, [html, css, theme, data("k")])
-        page.wait_for_function("document.querySelector('.rs-explore').dataset.key === 'k'")
+        page.wait_for_function("document.querySelector('.rs-live').dataset.key === 'k'")
 
     def tell(self, message: dict[str, Any]) -> Map:
         """What comes over the WebSocket; returns once it is drawn."""
@@ -123,7 +123,7 @@ class Map:
         return self
 
     def until(self, condition: str, argument: object = None) -> None:
-        script = f"argument => {{ const data = document.querySelector('.rs-explore').dataset; return {condition} }}"
+        script = f"argument => {{ const data = document.querySelector('.rs-live').dataset; return {condition} }}"
         self.page.wait_for_function(script, arg=argument)
 
     def part(self, name: str) -> Locator:
@@ -267,7 +267,7 @@ def test_a_first_touch_tells_and_a_second_opens(page: Page) -> None:
     shown = Map(page).tell(whole(["entangled"] * 12))
     page.evaluate("""() => {
         window.opened = []
-        document.querySelector(".rs-explore").addEventListener("click", (event) => {
+        document.querySelector(".rs-live").addEventListener("click", (event) => {
             if (!event.defaultPrevented) window.opened.push(event.target.dataset.cell)
             event.preventDefault()
         })
@@ -314,7 +314,7 @@ def shares(colour: str) -> list[float]:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_cell_can_be_read(page: Page, theme: str) -> None:
     shown = Map(page, theme)
-    assert page.locator(".rs-explore").get_attribute("data-theme") == theme
+    assert page.locator(".rs-live").get_attribute("data-theme") == theme
     extremes = itertools.cycle([{"loss_delta": 9.0}, {"loss_delta": -9.0, "degraded_loss": 9.0}, {"retention": 2.0}])
     places = itertools.product(range(len(OUTER)), range(len(INNER)))
     states = itertools.cycle(STATES)

@@ -59,11 +59,11 @@ class View:
 
     @property
     def root(self) -> Locator:
-        return self.page.locator(".rs-explore")
+        return self.page.locator(".rs-live")
 
     def part(self, name: str) -> Locator:
         """An element of the component."""
-        return self.page.locator(f'.rs-explore [data-part="{name}"]')
+        return self.page.locator(f'.rs-live [data-part="{name}"]')
 
     def export(self, form: str) -> Locator:
         """An entry of the export menu, which is opened for it."""
@@ -74,7 +74,7 @@ class View:
 
     def tile(self, name: str) -> str:
         """What a tile says."""
-        return self.page.locator(f'.rs-explore [data-tile="{name}"] dd b').inner_text()
+        return self.page.locator(f'.rs-live [data-tile="{name}"] dd b').inner_text()
 
     def data(self, name: str) -> str:
         """A data attribute of the component."""
@@ -88,7 +88,7 @@ class View:
     def until(self, condition: str, argument: object = None) -> Any:
         """Waits until a condition about `root` (the component) and `data` (its data attributes) holds."""
         script = f"""argument => {{
-            const root = document.querySelector(".rs-explore")
+            const root = document.querySelector(".rs-live")
             const part = (name) => root.querySelector(`[data-part="${{name}}"]`)
             const data = root?.dataset
             return root && ({condition})
