@@ -142,11 +142,21 @@ def _span(experiment: Experiment, first: Row, last: Row) -> str:
     return f"at {start}" if first is last else f"from {start} to {place(experiment, last.strength)}"
 
 
-def _best(analysis: Analysis) -> Row:
-    """The degraded strength of the regime that would be clean at the smallest margin."""
-    assert analysis.verdict.regime is not None
+def best_index(analysis: Analysis) -> int | None:
+    """The degraded strength of the regime, by index, that would be clean at the smallest margin: the one whose numbers
+    the detail tells. None without a regime.
+    """
+    if analysis.verdict.regime is None:
+        return None
     first, last = analysis.verdict.regime
-    return min(analysis.rows[max(first, 1) : last + 1], key=lambda row: row.frontier)
+    return min(range(max(first, 1), last + 1), key=lambda index: analysis.rows[index].frontier)
+
+
+def _best(analysis: Analysis) -> Row:
+    """The row of that strength."""
+    index = best_index(analysis)
+    assert index is not None
+    return analysis.rows[index]
 
 
 def _at_regime(experiment: Experiment, analysis: Analysis) -> str:

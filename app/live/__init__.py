@@ -54,8 +54,9 @@ def show(
 
     Args:
         view: Which component.
-        data: ``key``, ``kind`` and ``question`` (its JSON form), ``name`` (of files, without an ending), ``snapshot``
-            (full, or None), ``socket`` (an address), ``files`` (addresses by form) and ``copy`` (texts by language).
+        data: ``key``, ``kind`` and ``question`` (its JSON form), ``name`` (of files, without an ending), ``about``
+            (what was asked, in words), ``address`` (of the page with all settings), ``snapshot`` (full, or None),
+            ``socket`` (an address), ``files`` (addresses by form) and ``copy`` (texts by language).
         key: Streamlit's key of the component. Keep it when the question changes, so that the page elements stay.
         on_transport_change: Called when ``transport`` becomes ``"poll"``: the browser cannot open a WebSocket, so
             ``data["snapshot"]`` must be renewed about once a second.

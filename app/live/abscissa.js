@@ -93,7 +93,8 @@ function byLoss(snapshot) {
 /** The axis' name and direction, shortened to what fits. */
 function axisTitle(snapshot, width) {
   if (!snapshot) return "";
-  const text = width < NARROW ? snapshot.axis.title : `${snapshot.axis.title}  (degradation grows to the right)`;
   const room = Math.floor(width / 6.2);
+  const whole = `${snapshot.axis.title}  (degradation grows to the right)`;
+  const text = width < NARROW || whole.length > room ? snapshot.axis.title : whole;
   return plain(text.length > room ? `${text.slice(0, room - 1)}…` : text);
 }

@@ -4,7 +4,7 @@
 import { SYMBOLS, axis, band, frames, hoverText, layout, note, plain, title } from "./figure-parts.js";
 import { percent, signed } from "./format.js";
 import { RETENTION_LIMITS, clipped, edgeSymbol, isBeyond, lossDeltaLimits, robustRange } from "./ranges.js";
-import { rowsOf } from "./several.js";
+import { isLeft, rowsOf } from "./several.js";
 import { faded } from "./theme.js";
 
 const LEAST = 300; // px of a cell
@@ -61,13 +61,13 @@ function scalesOf({ reference, axes }, rows) {
   };
 }
 
-function cell({ reference }, curve, rows, palette, scales, { at, across, bottom, unit, first, last }) {
+function cell(snapshot, curve, rows, palette, scales, { at, across, bottom, unit, first, last }) {
   const id = (axisName, number) => `${axisName}${2 * at + number === 1 ? "" : 2 * at + number}`;
   const name = (axisName, number) => id(axisName, number).replace(axisName, `${axisName}axis`);
   const upper = { x: id("x", 1), y: id("y", 1), range: scales.loss };
   const lower = { x: id("x", 2), y: id("y", 2), range: scales.loss };
   const room = { cost: [bottom + 0.36 * unit, bottom + unit], kept: [bottom, bottom + 0.3 * unit] };
-  const { margin, retention_min: least } = reference;
+  const { margin, retention_min: least } = snapshot.reference;
   const box = (axes, from, to, fillcolor) => ({
     type: "rect", xref: `${axes.x} domain`, x0: 0, x1: 1, yref: axes.y, y0: from, y1: to, layer: "below", fillcolor, line: { width: 0 },
   });
@@ -95,7 +95,7 @@ function cell({ reference }, curve, rows, palette, scales, { at, across, bottom,
       note(`<b>${plain(curve.name)}</b>  ${plain(standing(curve))}`, palette.text, {
         x: across[0], xref: "paper", xanchor: "left", y: bottom + unit, yref: "paper", yanchor: "bottom", font: { size: 12, color: palette.text },
       }),
-      ...(rows.length ? [] : [note(plain(empty(curve)), palette.muted, { x: (across[0] + across[1]) / 2, xref: "paper", y: bottom + 0.68 * unit, yref: "paper" })]),
+      ...(rows.length ? [] : [note(plain(empty(snapshot, curve)), palette.muted, { x: (across[0] + across[1]) / 2, xref: "paper", y: bottom + 0.68 * unit, yref: "paper" })]),
     ],
   };
 }
@@ -105,7 +105,9 @@ function standing({ state, verdict, confirmed }) {
   return `${verdict}${confirmed === false ? ", not confirmed" : ""}`;
 }
 
-function empty({ state }) {
+function empty(snapshot, curve) {
+  const { state } = curve;
+  if (isLeft(snapshot, curve)) return "not measured";
   return { waiting: "waiting", running: "calibrating…", "out of reach": "reaches none of the losses" }[state] ?? "";
 }
 

@@ -19,11 +19,11 @@ export default severalCurves({
 });
 
 /** The sentence on top. */
-function answer(snapshot) {
+export function answer(snapshot) {
   const { curves, status, text, ranking } = snapshot;
   const judged = curves.filter(({ state }) => state === "done");
   const clean = cleanCurves(snapshot);
-  const soFar = status === "done" ? "" : " so far";
+  const soFar = status === "done" ? "" : " measured so far";
   const beyond = curves.filter(({ state }) => state === "out of reach").length;
   const first = curves[ranking[0]];
   const nearest =

@@ -11,18 +11,24 @@ const VIEWS = { tokens: drawTokens, image: drawImage };
 
 /**
  * @param {(part: string) => HTMLElement} part finds an element of explore.html by its data-part
+ * @param {AbortSignal} signal ends the listeners
  */
-export function createExamples(part) {
+export function createExamples(part, signal) {
+  const panel = part("examples");
+  const resizing = new ResizeObserver(() => endAtLine(panel));
+  resizing.observe(panel.parentElement);
+  signal.addEventListener("abort", () => resizing.disconnect());
   let drawn = null; // the list of examples that is on the page …
   let views = []; // … and a view of each
   let shown = []; // what the page was made from
 
   function draw(examples) {
     views = examples.map((example) => VIEWS[example.view](example, CONDITIONS));
-    part("examples").replaceChildren(...views.map((view) => view.element));
+    panel.replaceChildren(...views.map((view) => view.element));
     drawn = examples;
     part("key-tokens").hidden = !examples.some((example) => example.view === "tokens");
     part("key-images").hidden = !examples.some((example) => example.view === "image");
+    endAtLine(panel);
   }
 
   return {
@@ -46,4 +52,14 @@ export function createExamples(part) {
       });
     },
   };
+}
+
+/** Let a panel that is scrolled in end below a whole line, not within one. */
+function endAtLine(panel) {
+  panel.style.maxHeight = "";
+  if (panel.scrollHeight <= panel.clientHeight) return;
+  const { top, bottom } = panel.getBoundingClientRect();
+  const lines = [...panel.querySelectorAll(".rs-column, .rs-panels")].map((line) => line.getBoundingClientRect().bottom);
+  const last = Math.max(...lines.filter((end) => end + panel.scrollTop <= bottom)) + panel.scrollTop;
+  if (last > top) panel.style.maxHeight = `${Math.ceil(last - top) + 2}px`; // with the frame around an image
 }

@@ -4,10 +4,12 @@ import { createCharts } from "./charts.js";
 import { createDial } from "./dial.js";
 import { createExamples } from "./examples.js";
 import { createFoot } from "./foot.js";
-import { askedAxis, askedStrength, writeAxis } from "./fragment.js";
+import { askedAxis, askedStrength, fragmentOf, writeAxis } from "./fragment.js";
 import { createHint } from "./hint.js";
+import { elementPicture } from "./map-picture.js";
 import { createFollower, isOver, mounted } from "./mount.js";
 import { createReadouts } from "./readouts.js";
+import { PIECES, showShapes } from "./shapes.js";
 import { nearestMeasured, positionOf, readingAt, restingPosition } from "./snapshot.js";
 
 export default mounted(createView);
@@ -25,14 +27,23 @@ function createView(root, plotly) {
 
   const follower = createFollower(root, { render, onJob });
   const readouts = createReadouts(part);
-  const examples = createExamples(part);
+  const examples = createExamples(part, signal);
   const dial = createDial(part("slider"), { onMove: moveTo, onCommit: commit, signal });
   const charts = createCharts(plotly, part, { onPick: dial.pick, restless: dial.restless, onFailure: giveUp, signal });
-  const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures: charts.figures, plotly, signal });
+  const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures, place, plotly, signal });
   const hint = createHint(root, part, signal);
 
   part("axis").querySelector(`[value="${mode}"]`).checked = true;
   part("axis").addEventListener("change", (event) => turnTo(event.target.value), { signal });
+
+  function figures() {
+    return [...charts.figures(), elementPicture(part("shapes"), PIECES)];
+  }
+
+  /** Where the reader is, as an address says it. */
+  function place() {
+    return fragmentOf(follower.shown?.strengths[Math.round(position)], mode);
+  }
 
   function turnTo(axis) {
     mode = axis;
@@ -64,6 +75,7 @@ function createView(root, plotly) {
       dial.place(position);
     }
     readouts.showVerdict(shown, gone);
+    showShapes(part("shapes"), shown);
     foot.show(shown, connection, data);
     showCursor();
     charts.show(shown, palette, mode);

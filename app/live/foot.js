@@ -18,10 +18,11 @@ const SHOWN = 2000; // ms for which a button says what it did
  * @param {(type: "cancel"|"resume") => void} options.onCommand
  * @param {() => Array<{svg: () => Promise<string>, width: number, height: number}>} options.figures what a picture
  *   shows, from top to bottom; one that Plotly drew has a `plot`, too (picture.js)
+ * @param {() => string} [options.place] where the reader is, as the end of an address (fragment.js)
  * @param {string} options.plotly address of the Plotly bundle
  * @param {AbortSignal} options.signal ends the listeners
  */
-export function createFoot(part, { onCommand, figures, plotly, signal }) {
+export function createFoot(part, { onCommand, figures, place = () => "", plotly, signal }) {
   const estimate = createEstimate();
   let shown = null;
   let data = null;
@@ -49,7 +50,7 @@ export function createFoot(part, { onCommand, figures, plotly, signal }) {
   );
   part("foot").replaceChildren(bar, status, device, buttons);
   copies.fill([
-    button("copy", "Link", () => copy("Link", window.location.href)),
+    button("copy", "Link", () => copy("Link", link())),
     button("copy-python", "Python", () => copy("Python", data.copy.Python)),
     button("copy-cli", "Command line", () => copy("Command line", data.copy.CLI)),
   ]);
@@ -61,7 +62,12 @@ export function createFoot(part, { onCommand, figures, plotly, signal }) {
     return made;
   }
 
-  function link(name, address) {
+  /** What is seen here, with all of its settings: it stays what it is when stories and defaults change. */
+  function link() {
+    return new URL(data.address + place(), window.location.href).href;
+  }
+
+  function download(name, address) {
     const made = named(make("a", "", name), name.toLowerCase());
     made.href = address;
     made.download = "";
@@ -71,10 +77,12 @@ export function createFoot(part, { onCommand, figures, plotly, signal }) {
   /** Make a file in the browser; say so where that fails. */
   async function build(form) {
     const root = part("foot").closest(".rs-live");
-    const caption = [part("headline").textContent, part("detail").textContent, window.location.href];
+    const verdict = part("verdict-chip").textContent;
+    const saved = `Saved on ${today()} from ${window.location.href}`;
+    const caption = [part("headline").textContent, part("detail").textContent, saved].filter(Boolean);
     try {
-      if (form === "html") await savePage(root, plotly, figures(), shown, data);
-      else await savePicture(form, root, figures(), caption.filter(Boolean), data.name);
+      if (form === "html") await savePage(root, plotly, figures(), shown, { ...data, link: link() });
+      else await savePicture(form, root, figures(), [`${data.about} · ${verdict}`, ...caption], data.name);
     } catch (error) {
       console.warn(error);
       exports.say(`No ${form.toUpperCase()} could be made${form === "html" ? "; is the server there?" : ""}`, SHOWN);
@@ -96,7 +104,7 @@ export function createFoot(part, { onCommand, figures, plotly, signal }) {
     if (links === JSON.stringify(forms)) return;
     links = JSON.stringify(forms);
     exports.fill([
-      ...forms.map(([name, address]) => link(name, address)),
+      ...forms.map(([name, address]) => download(name, address)),
       ...MADE_HERE.map((form) => button(form, form.toUpperCase(), () => build(form))),
     ]);
   }
@@ -137,6 +145,11 @@ export function createFoot(part, { onCommand, figures, plotly, signal }) {
       exports.enable(Boolean(done));
     },
   };
+}
+
+/** The date as everybody reads it: "28 November 2026". */
+function today() {
+  return new Date().toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" });
 }
 
 function named(element, name) {

@@ -28,9 +28,14 @@ export function percent(x) {
   return x == null ? NONE : `${number(100 * x, 0)}${SPACE}%`;
 }
 
-/** A ratio: 3.8 → "× 3.8". */
+/** A ratio, told apart from zero where it is small: 3.8, 0.08. */
+export function ratio(x) {
+  return number(x, x < 1 ? 2 : 1);
+}
+
+/** A ratio as a factor: 3.8 → "× 3.8". */
 export function times(x) {
-  return x == null ? NONE : `×${SPACE}${number(x, 1)}`;
+  return x == null ? NONE : `×${SPACE}${ratio(x)}`;
 }
 
 /** Half the width of an interval, or null where it has an open or unknown end. */

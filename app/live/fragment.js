@@ -16,7 +16,19 @@ export function askedAxis() {
   return read().get("x") === "loss" ? "loss" : "strength";
 }
 
-/** Write the axis into the address, so that the link that is copied has it. */
+/**
+ * The end of an address, from its "#" on.
+ * @param {number|undefined} strength where the cursor is to be
+ * @param {string} axis "loss" or "strength"
+ */
+export function fragmentOf(strength, axis) {
+  const fragment = new URLSearchParams();
+  if (strength !== undefined) fragment.set("s", String(strength));
+  if (axis === "loss") fragment.set("x", axis);
+  return fragment.size ? `#${fragment}` : "";
+}
+
+/** Write the axis into the address, so that a reload keeps it. */
 export function writeAxis(mode) {
   const fragment = read();
   if (mode === "loss") fragment.set("x", mode);

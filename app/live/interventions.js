@@ -23,23 +23,25 @@ export default severalCurves({
 });
 
 /** The sentence on top. */
-function answer(snapshot) {
+export function answer(snapshot) {
   const { curves, status } = snapshot;
-  const soFar = status === "done" ? "" : " so far";
+  const soFar = status === "done" ? "" : " measured so far";
+  const judged = curves.filter(({ state }) => state === "done");
   const clean = cleanCurves(snapshot);
   const share = (standing) => {
-    const all = curves.filter((curve) => curve.standing === standing);
+    const all = judged.filter((curve) => curve.standing === standing);
     const found = clean.filter((curve) => curve.standing === standing).length;
     return all.length ? `${found} of ${all.length} ${standing}` : null;
   };
   const shares = ["genuine", "spurious", "sham", "open"].map(share).filter(Boolean);
-  const own = curves[0];
-  const judged = status === "done" || own?.state === "done";
+  const own = judged.find(({ index }) => index === 0);
   return {
-    name: status === "done" ? `${clean.length} of ${curves.length} clean` : "measuring",
+    name: status === "done" ? `${clean.length} of ${judged.length} clean` : "measuring",
     tone: status !== "done" ? "pending" : clean.length ? "clean" : "unresolved",
-    headline: `A clean regime${soFar}: ${shares.join(", ")} interventions.`,
-    detail: judged && own.headline ? `The experiment's own: ${own.headline}` : "",
+    headline: shares.length
+      ? `A clean regime: ${shares.join(", ")} interventions${soFar}.`
+      : "No intervention is measured to the end so far.",
+    detail: own?.headline ? `The experiment's own: ${own.headline}` : "",
   };
 }
 

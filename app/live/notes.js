@@ -4,6 +4,7 @@ import { note } from "./figure-parts.js";
 
 const LETTER = 6.2; // pixels of a note's text
 const LINE = 15;
+const LETTER_OFF = 11; // from a point to the letter of its curve
 const POINT = 7; // around a point
 
 /**
@@ -19,8 +20,39 @@ export function clearNote(text, colour, { places, seam }, points, pixels) {
   const marks = along(points.map(([x, y]) => pixels(x, y)));
   const counts = places.map((place) => marks.filter((mark) => covers(place, text, pixels, mark)).length);
   const fewest = Math.min(...counts);
-  const made = note(text, colour, places[counts.indexOf(fewest)]);
-  return { ...made, font: { ...made.font, shadow: Array(4).fill(`0 0 3px ${seam}`).join(", ") } };
+  return seamed(note(text, colour, places[counts.indexOf(fewest)]), seam);
+}
+
+/** A note with a seam around its letters. */
+function seamed(made, seam, size = made.font.size) {
+  return { ...made, font: { ...made.font, size, shadow: Array(4).fill(`0 0 3px ${seam}`).join(", ") } };
+}
+
+/**
+ * The letters of curves, each above or below that point of its curve where it is furthest from all lines and letters.
+ * @param {Array<{letter: string, colour: string, points: Array<[number, number]>}>} curves
+ * @param {(x: number, y: number) => [number, number]} pixels where a point is, to the right and upwards
+ * @param {[number, number]} size of the chart inside, px
+ * @param {object} place what all notes have: axes, the `seam` around the letters, pixels to `avoid` besides
+ */
+export function letterNotes(curves, pixels, size, { seam, avoid = [], ...axes }) {
+  const taken = [...avoid, ...curves.flatMap(({ points }) => along(points.map(([x, y]) => pixels(x, y))))];
+  return curves.flatMap(({ letter, colour, points }) => {
+    let best = null;
+    for (const [x, y] of points) {
+      const [across, up] = pixels(x, y);
+      for (const shift of [LETTER_OFF, -LETTER_OFF]) {
+        const at = [across, up + shift];
+        if (at.some((value, axis) => value < LETTER || value > size[axis] - LETTER)) continue;
+        const free = Math.min(...taken.map((other) => Math.hypot(other[0] - at[0], other[1] - at[1])));
+        if (!best || free > best.free) best = { free, at, x, y, shift };
+      }
+    }
+    if (!best) return [];
+    taken.push(best.at);
+    const made = note(`<b>${letter}</b>`, colour, { ...axes, x: best.x, y: best.y, yanchor: "middle", yshift: best.shift });
+    return [seamed(made, seam, 12)];
+  });
 }
 
 function covers({ x, y, xanchor, yanchor }, text, pixels, [across, up]) {

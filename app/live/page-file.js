@@ -20,7 +20,7 @@ for (const [index, { data, layout }] of JSON.parse(document.getElementById("figu
  * @param {string} plotly address of the bundle
  * @param {Array<object>} figures as pictures take them (picture.js)
  * @param {object} snapshot
- * @param {object} data of the component
+ * @param {object} data of the component, and the `link` that leads there
  * @throws {Error} the bundle cannot be fetched
  */
 export async function savePage(root, plotly, figures, snapshot, data) {
@@ -44,11 +44,12 @@ export async function savePage(root, plotly, figures, snapshot, data) {
     style,
   );
   page.body.append(
+    make("div", "about", data.about),
     ...answer(root),
     pictures(drawn),
     ...tables(snapshot),
     ...settings(data),
-    origin(snapshot),
+    origin(snapshot, data.link),
     script(asJson(drawn.map(({ data: traces, layout }) => ({ data: traces, layout }))), "figures"),
     script(asJson({ kind: data.kind, question: data.question, result: snapshot }), "answer"),
     script(library.replace(/<(?=\/script|script|!--)/gi, "\\x3c")),
@@ -126,11 +127,11 @@ function section(title, content) {
   return whole;
 }
 
-/** When it was measured, or else saved, on what, and how much of it there was. */
-function origin({ status, device, progress, measured_at: measured }) {
+/** When it was measured, or else saved, on what, and how much of it there was; where it is to be had again. */
+function origin({ status, device, progress, measured_at: measured }, address) {
   const whole = make("p", "origin");
   const link = make("a", "", "Open it in Regimescope");
-  link.href = window.location.href;
+  link.href = address;
   const extent = status === "done" ? "" : ` The measurement was ${status}: ${progress.done} of ${progress.total} points.`;
   const time = (measured ? new Date(measured) : new Date()).toLocaleString("en-GB", { timeZoneName: "short" });
   whole.append(`${measured ? "Measured" : "Saved"} on ${time}; device: ${device || "unknown"}.${extent} `, link);
@@ -152,6 +153,7 @@ function styles({ name, text, surface, muted, axis, font, clean }) {
 :root { color-scheme: ${name}; }
 body { max-width: 1320px; margin: 24px auto; padding: 0 16px; background: ${surface}; color: ${text}; font: 15px/1.5 ${font}; }
 h1 { font-size: 20px; line-height: 1.4; }
+.about { color: ${muted}; }
 .chip { padding: 2px 12px; border-radius: 999px; font-size: 14px; white-space: nowrap; }
 .figures { display: flex; flex-wrap: wrap; gap: 16px; }
 a { color: ${clean}; }

@@ -7,7 +7,7 @@ import { RETENTION_LIMITS, clipped, edgeSymbol, isBeyond, lossDeltaLimits, robus
 import { measured } from "./snapshot.js";
 import { faded } from "./theme.js";
 
-const MARGIN = { l: 52, r: 8, t: 8, b: 40, pad: 0 };
+const MARGIN = { l: 52, r: 8, t: 14, b: 40, pad: 0 };
 
 /**
  * What the intervention costs against what is left of its effect: a path through the strengths.

@@ -7,6 +7,7 @@ import { createGrid } from "./map-grid.js";
 import { elementPicture } from "./map-picture.js";
 import { QUANTITIES, createChoice } from "./map-quantities.js";
 import { createFollower, mounted } from "./mount.js";
+import { hintOverflow } from "./overflow.js";
 import { banner } from "./several.js";
 import { showBanner } from "./states.js";
 
@@ -20,6 +21,7 @@ export default mounted((root, plotly) => {
   const grid = createGrid(part("map"), { onLook: look, signal });
   const choice = createChoice(part("quantities"), { onChoice: render, signal });
   const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures, plotly, signal });
+  hintOverflow(part("box"), signal);
 
   function render() {
     const { shown, connection, data } = follower;

@@ -6,6 +6,7 @@ import { save } from "./save.js";
 const EDGE = 16; // px around
 const LINE = 18;
 const LETTERS = 7; // px of a letter of the caption, on average
+const BOLD = 8; // of the title
 const SCALE = 2; // pixels of a PNG per px of the page
 
 /**
@@ -13,7 +14,7 @@ const SCALE = 2; // pixels of a PNG per px of the page
  * @param {"png"|"svg"} form
  * @param {HTMLElement} root whose colours and font it has
  * @param {Array<{svg: () => Promise<string>, width: number, height: number}>} figures
- * @param {string[]} caption paragraphs
+ * @param {string[]} caption paragraphs, a title first
  * @param {string} name of the file, without its ending
  */
 export async function savePicture(form, root, figures, caption, name) {
@@ -25,16 +26,18 @@ export async function savePicture(form, root, figures, caption, name) {
 /** The whole as the text of one SVG. */
 async function composed(root, figures, caption) {
   const width = Math.max(...figures.map((figure) => figure.width)) + 2 * EDGE;
-  const lines = caption.flatMap((paragraph) => wrapped(paragraph, Math.floor((width - 2 * EDGE) / LETTERS)));
+  const lines = caption.flatMap((paragraph, at) => {
+    const texts = wrapped(paragraph, Math.floor((width - 2 * EDGE) / (at ? LETTERS : BOLD)));
+    return texts.map((text) => ({ text, "font-weight": at ? 400 : 700 }));
+  });
   const style = getComputedStyle(root);
   const parser = new DOMParser();
   let top = EDGE;
   const children = [];
-  for (const line of lines) {
+  const font = { "font-size": 13, fill: style.color, "font-family": style.fontFamily };
+  for (const { text, ...weight } of lines) {
     top += LINE;
-    const text = draw("text", { x: EDGE, y: top - 5, "font-size": 13, fill: style.color, "font-family": style.fontFamily });
-    text.textContent = line;
-    children.push(text);
+    children.push(draw("text", { x: EDGE, y: top - 5, ...font, ...weight }, text));
   }
   top += EDGE / 2;
   for (const figure of figures) {

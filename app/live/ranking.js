@@ -3,6 +3,7 @@
 import { showChip } from "./chip.js";
 import { make } from "./elements.js";
 import { openIn } from "./links.js";
+import { isOver } from "./mount.js";
 
 /**
  * A table of the curves of a snapshot; it can also show and hide them.
@@ -11,13 +12,13 @@ import { openIn } from "./links.js";
  *   rank, the curve and its verdict
  * @param {object} options
  * @param {() => void} options.onChoice the reader has shown or hidden a curve
- * @param {(curve: object) => Element|null} [options.swatch] how the curve looks in the charts
+ * @param {(curve: object, curves: object[]) => Element|null} [options.swatch] how the curve looks in the charts
  */
 export function createRanking(table, columns, { onChoice, swatch = () => null }) {
   const head = table.createTHead().insertRow();
   const body = table.createTBody();
   const hidden = new Set(); // indices of curves
-  let drawn = null;
+  let drawn = [];
   let key;
 
   for (const { title, help, number } of [{ title: "" }, { title: "curve" }, { title: "verdict" }, ...columns]) {
@@ -28,7 +29,7 @@ export function createRanking(table, columns, { onChoice, swatch = () => null })
     head.append(cell);
   }
 
-  function line(curve, rank) {
+  function line(curve, curves, rank, over) {
     const row = make("tr", "");
     row.dataset.curve = String(curve.index);
     row.append(make("td", "rs-number", rank === null ? "–" : String(rank)));
@@ -45,10 +46,12 @@ export function createRanking(table, columns, { onChoice, swatch = () => null })
     const link = make("a", "", curve.name);
     link.href = openIn(curve.experiment);
     link.target = "_top";
-    name.append(...[shown, swatch(curve), link].filter(Boolean));
+    const around = make("div", "rs-curve");
+    around.append(...[shown, swatch(curve, curves), link].filter(Boolean));
+    name.append(around);
     const verdict = make("td", "");
     const chip = make("span", "rs-chip");
-    showChip(chip, verdictOf(curve), curve.tone ?? "pending");
+    showChip(chip, verdictOf(curve, over), curve.tone ?? "pending");
     verdict.append(chip);
     row.append(name, verdict, ...columns.map(({ text, number }) => make("td", number ? "rs-number" : "rs-wide", text(curve))));
     return row;
@@ -58,15 +61,16 @@ export function createRanking(table, columns, { onChoice, swatch = () => null })
     /** @param {object|null} snapshot */
     show(snapshot) {
       const curves = snapshot?.curves ?? [];
-      if (drawn === curves) return;
+      const over = isOver(snapshot);
+      if (drawn[0] === curves && drawn[1] === over) return;
       if (snapshot?.key !== key) hidden.clear(); // they were other curves
       key = snapshot?.key;
-      drawn = curves;
+      drawn = [curves, over];
       const ranked = (snapshot?.ranking ?? []).map((index) => curves[index]);
       const rest = curves.filter((curve) => !ranked.includes(curve));
       const focused = document.activeElement?.closest?.("tr")?.dataset.curve;
       const tag = document.activeElement?.tagName;
-      const lines = [...ranked.map((curve, at) => line(curve, at + 1)), ...rest.map((curve) => line(curve, null))];
+      const lines = [...ranked.map((curve, at) => line(curve, curves, at + 1, over)), ...rest.map((curve) => line(curve, curves, null, over))];
       body.replaceChildren(...lines);
       if (focused !== undefined) body.querySelector(`tr[data-curve="${focused}"] ${tag}`)?.focus();
     },
@@ -76,11 +80,14 @@ export function createRanking(table, columns, { onChoice, swatch = () => null })
   };
 }
 
-/** What the chip of a curve says. */
-function verdictOf({ state, verdict, confirmed }) {
-  if (state === "waiting") return "waiting";
+/** What the chip of a curve says; `over`: nothing more is measured. */
+export function verdictOf({ state, verdict, confirmed }, over) {
   if (state === "out of reach") return "out of reach";
-  if (!verdict || verdict === "pending") return "measuring";
+  const known = verdict && verdict !== "pending";
+  if (over && !known) return state === "waiting" ? "not measured" : "not finished";
+  if (state === "waiting") return "waiting";
+  if (!known) return "measuring";
   const unsure = confirmed === false ? ", not confirmed" : "";
-  return `${verdict}${unsure}${state === "running" ? "…" : ""}`;
+  const going = over ? ", not finished" : "…";
+  return `${verdict}${unsure}${state === "running" ? going : ""}`;
 }

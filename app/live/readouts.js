@@ -2,7 +2,7 @@
 
 import { showChip, toneOf } from "./chip.js";
 import { write } from "./elements.js";
-import { halfWidth, number, percent, signed, times } from "./format.js";
+import { halfWidth, number, percent, ratio, signed, times } from "./format.js";
 import { flagOf, healthText, traceDrawing } from "./health.js";
 import { bannerOf, showBanner } from "./states.js";
 
@@ -139,10 +139,23 @@ function tileTexts(snapshot, reading) {
     },
     selectivity_gain: {
       value: about(times(row.selectivity_gain)),
-      note: "cleaner than undegraded",
-      ...ends("selectivity_gain", (gain) => number(gain, 1)),
+      note: gainNote(reading),
+      ...ends("selectivity_gain", ratio),
     },
   };
+}
+
+/**
+ * What a selectivity gain means: a claim only where the interval allows one.
+ * @param {object|null} reading from readingAt
+ */
+export function gainNote(reading) {
+  const { selectivity_gain: gain, selectivity_gain_low: low, selectivity_gain_high: high } = reading?.row ?? {};
+  if (gain == null) return "against undegraded";
+  if (reading.exact && reading.row.index === 0) return "as undegraded";
+  const told = !reading.exact || (low != null && low > 1) || (high != null && high < 1);
+  if (!told) return "not shown to differ from undegraded";
+  return gain < 1 ? "less clean than undegraded" : "cleaner than undegraded";
 }
 
 /** Two facts in one note, which may break between them only. */

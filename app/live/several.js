@@ -2,9 +2,12 @@
 
 import { createFoot } from "./foot.js";
 import { openIn } from "./links.js";
-import { createFollower, mounted } from "./mount.js";
+import { elementPicture } from "./map-picture.js";
+import { createFollower, isOver, mounted } from "./mount.js";
+import { hintOverflow } from "./overflow.js";
 import { plotlyFigure } from "./picture.js";
 import { createRanking } from "./ranking.js";
+import { PIECES, showShapes } from "./shapes.js";
 import { bannerOf, showBanner } from "./states.js";
 
 /**
@@ -15,7 +18,7 @@ import { bannerOf, showBanner } from "./states.js";
  *   draws all of them with these of the snapshot's curves; a point's `customdata` is the index of its row
  * @param {(snapshot: object) => {name: string, tone: string, headline: string, detail: string}} view.answer
  * @param {object[]} view.columns of the ranked table, see ranking.js
- * @param {(curve: object) => Element} [view.swatch] how a curve looks in the charts
+ * @param {(curve: object, curves: object[]) => Element} [view.swatch] how a curve looks in the charts
  */
 export function severalCurves({ plots, draw, answer, columns, swatch }) {
   return mounted((root, address) => {
@@ -28,9 +31,13 @@ export function severalCurves({ plots, draw, answer, columns, swatch }) {
     let onScreen = null; // the snapshot that they show; none before the first
 
     const follower = createFollower(root, { render });
-    const figures = () => plots.map((name) => plotlyFigure(window.Plotly, part(name)));
+    const figures = () => [
+      ...plots.map((name) => plotlyFigure(window.Plotly, part(name))),
+      elementPicture(part("shapes"), PIECES),
+    ];
     const foot = createFoot(part, { onCommand: (type) => follower.tell({ type }), figures, plotly: address, signal });
     const ranking = createRanking(part("ranking"), columns, { onChoice: redraw, swatch });
+    hintOverflow(part("ranking").parentElement, signal);
     const resizing = new ResizeObserver(redraw);
     for (const name of plots) resizing.observe(part(name));
     import(address).then(create, () => {
@@ -48,6 +55,7 @@ export function severalCurves({ plots, draw, answer, columns, swatch }) {
       showBanner(part, banner(shown, connection === "gone", answer));
       part("empty").textContent = broken ? "The charts could not be loaded; reload the page." : "Nothing measured yet.";
       part("empty").hidden = !broken && (shown?.rows.some(Boolean) ?? false);
+      showShapes(part("shapes"), shown);
       ranking.show(shown);
       foot.show(shown, connection, data);
       redraw();
@@ -60,7 +68,7 @@ export function severalCurves({ plots, draw, answer, columns, swatch }) {
       if (!Plotly || !known) return;
       const sizes = plots.flatMap((name) => [part(name).clientWidth, part(name).clientHeight]);
       const { key, rows, curves, reference, axes } = shown;
-      const source = [key, rows, curves, reference, axes, palette, ranking.hidden(), ...sizes];
+      const source = [key, isOver(shown), rows, curves, reference, axes, palette, ranking.hidden(), ...sizes];
       if (source.every((item, at) => item === drawn[at])) return;
       drawn = source;
       draw(Plotly, part, shown, curves.filter((curve) => !ranking.isHidden(curve.index)), palette);
@@ -97,6 +105,11 @@ export function banner(snapshot, gone, answer) {
 /** The rows of a curve, in order of place, as far as they are measured. */
 export function rowsOf(snapshot, curve) {
   return snapshot.rows.filter((row) => row && row.curve === curve.index && row.degraded_loss != null);
+}
+
+/** Whether a curve is measured no further, and will not be by itself: the whole was cancelled, or failed. */
+export function isLeft(snapshot, { state }) {
+  return isOver(snapshot) && ["waiting", "running"].includes(state);
 }
 
 /** The curves of which a clean regime was found, and confirmed where that was tried. */

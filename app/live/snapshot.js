@@ -31,9 +31,13 @@ export function nearestMeasured(rows, position) {
   return best;
 }
 
-/** Where the cursor rests until the reader moves it: the middle of the clean regime, else the undegraded network. */
+/**
+ * Where the cursor rests until the reader moves it: at the strength of the clean regime whose numbers the banner tells
+ * (which results of earlier versions do not name: the middle), else at the undegraded network.
+ */
 export function restingPosition(snapshot) {
-  const regime = snapshot?.verdict.regime;
+  const { regime, best } = snapshot?.verdict ?? {};
+  if (regime && best != null) return best;
   return regime ? Math.floor((regime[0] + regime[1]) / 2) : 0;
 }
 

@@ -1,7 +1,7 @@
 // The three aligned charts as plain Plotly data and layout, made from a snapshot. Nothing here touches the page.
 
 import { NARROW, abscissa } from "./abscissa.js";
-import { SYMBOLS, axis, band, frames, hoverText, layout, note, ticks } from "./figure-parts.js";
+import { SYMBOLS, axis, band, frames, hoverText, layout, note, plain, ticks } from "./figure-parts.js";
 import { number, percent, signed } from "./format.js";
 import * as ranges from "./ranges.js";
 import { clearNote } from "./notes.js";
@@ -27,7 +27,7 @@ export function sweepFigure(snapshot, palette, { width, height, span, mode }) {
   const rows = snapshot ? measured(snapshot) : [];
   const across = abscissa(snapshot, mode);
   const third = mode === "loss" ? strengthPanel(snapshot) : degradedLoss;
-  const panels = [lossDelta, retention, third].map((make) => make(snapshot?.reference ?? {}, rows, palette));
+  const panels = [lossDelta, retention, third].map((make) => make(snapshot?.reference ?? {}, rows, palette, width));
   const names = snapshot?.text?.shams ?? [];
   const [from, to] = span ?? across.whole;
   const ends = { xref: "x", x0: across.whole[0], x1: across.whole[1] };
@@ -59,7 +59,7 @@ export function sweepFigure(snapshot, palette, { width, height, span, mode }) {
 }
 
 /** The top chart: what the intervention costs, and the margin within which that counts as nothing. */
-function lossDelta(reference, rows, palette) {
+function lossDelta(reference, rows, palette, width) {
   const { margin } = reference;
   const colour = palette.lossDelta;
   const field = "loss_delta";
@@ -73,7 +73,7 @@ function lossDelta(reference, rows, palette) {
   return {
     ...panel,
     shapes: [{ ...equivalent, fillcolor: faded(colour, 0.09), line: { width: 0 } }, zero],
-    note: withShams(`margin ±${number(margin, 3)}`, rows),
+    note: [`margin ±${number(margin, 3)}`, ...shamNote(rows, sham, range, width)].join(" · "),
     noteAt: [{ y: -margin, yanchor: "bottom" }, { y: margin, yanchor: "top" }],
   };
 }
@@ -125,15 +125,16 @@ function degradedLoss(reference, rows, palette) {
 /** The bottom chart where the degraded loss goes across: which strength has it. A point says its loss. */
 function strengthPanel(snapshot) {
   return (_, rows, palette) => {
-    const count = snapshot?.rows.length ?? 1;
+    const last = (snapshot?.rows.length ?? 1) - 1;
+    const edge = 0.5 + 0.04 * last; // the outermost points are whole
     return {
       id: "y3",
       field: "index",
       colour: palette.degradedLoss,
       said: { field: "degraded_loss", format: number },
-      title: "strength",
+      title: plain(snapshot?.axis.name ?? "strength"),
       domain: [0, 0.3],
-      range: [-0.7, count - 0.3],
+      range: [-edge, last + edge],
       ticks: ticks(snapshot?.axis.ticks ?? [], 8),
       shapes: [],
     };
@@ -165,9 +166,13 @@ function beside({ id, field, sham, format }, snapshot, rows, names, { at }, pale
   return [...shams, ...band].map((trace) => ({ ...trace, xaxis: "x", yaxis: id }));
 }
 
-/** What a panel's note adds where shams are drawn. */
-function withShams(note, rows) {
-  return rows.some((row) => row.shams?.length) ? `${note} · thin lines: shams` : note;
+/** What a panel's note adds where shams are drawn: their lines are cut at the edge, without arrows. */
+function shamNote(rows, value, range, width) {
+  const shams = rows.flatMap((row) => row.shams ?? []);
+  const beyond = shams.map(value).some((each) => each != null && ranges.isBeyond(each, range));
+  if (!shams.length) return [];
+  if (!beyond) return ["thin lines: shams"];
+  return [width < NARROW ? "some shams beyond the edge" : "thin lines: shams, some beyond the edge"];
 }
 
 /** A panel's interval band, its curve, frames, and arrows at the edge for the points that lie beyond it. */

@@ -9,6 +9,8 @@ import streamlit as st
 from app import jobs, live
 from app.jobs import Job
 from app.live import View
+from app.permalink import address_of
+from app.titles import about
 from engine import snippets
 from engine.documents import Form
 from engine.questions import Question
@@ -43,6 +45,8 @@ def _show(view: View, question: Question, polls: bool) -> None:
         "kind": question.kind,
         "question": question.model_dump(mode="json"),
         "name": jobs.file_name(question),
+        "about": about(question),
+        "address": address_of(question),
         "snapshot": job.snapshot.whole(),
         "socket": f"/api/jobs/{key}",
         "files": {form.title: f"/api/jobs/{key}/result.{form.name}" for form in Form},

@@ -11,11 +11,11 @@ from app import jobs
 from app.jobs import Job, JobManager
 from app.markdown import plain
 from app.permalink import address_of
+from app.titles import title_of
 from app.views.two_curves import compare, table_of_curves
 from engine.dials import InputError
 from engine.documents import Document, Form
 from engine.history import Record
-from engine.questions import Question, experiment_of
 from engine.store import Store
 
 SECONDS = 2.0
@@ -99,7 +99,7 @@ def _under_way(drawn: object) -> None:
 def _job(job: Job, manager: JobManager) -> None:
     progress = job.snapshot.get("progress")
     share = progress["done"] / progress["total"] if progress["total"] else 0.0
-    st.progress(share, f"{_title(job.question)}: {progress['done']:,} of {progress['total']:,} points")
+    st.progress(share, f"{title_of(job.question)}: {progress['done']:,} of {progress['total']:,} points")
     with st.container(horizontal=True):
         st.link_button("Open", address_of(job.question))
         if st.button("Cancel", key=f"cancel-{job.question.key}", help="Stops it for all who look at it."):
@@ -115,14 +115,6 @@ def _is_under_way(record: Record, manager: JobManager) -> bool:
 # ---- records ---------------------------------------------------------------------------------------------------------
 
 
-def _title(question: Question) -> str:
-    """What was asked, in a line."""
-    asked = experiment_of(question)
-    model = " ".join([asked.model.name, *(f"{name} {value}" for name, value in asked.model.model_dump().items())])
-    step = "" if asked.step is None else f" at step {asked.step:,}"
-    return " · ".join((asked.intervention.describe(), asked.degrader.name, f"{model}{step}", asked.behaviour.name))
-
-
 def _badge(document: Document) -> str:
     """A chip with what it says, or with why it says nothing."""
     if document.status != "done":
@@ -132,7 +124,8 @@ def _badge(document: Document) -> str:
 
 def _matches(record: Record, words: str) -> bool:
     document = record.document
-    text = f"{_title(document.question)} {TITLES[document.question.kind]} {document.said.name} {document.said.headline}"
+    said, question = document.said, document.question
+    text = f"{title_of(question)} {TITLES[question.kind]} {said.name} {said.headline}"
     return all(word in text.casefold() for word in words.casefold().split())
 
 
@@ -145,7 +138,7 @@ def _line(record: Record, manager: JobManager, full: bool) -> bool:
     """One record; returns whether it is chosen for a comparison, of which no more can be if that is full."""
     document = record.document
     with st.container(border=True, key=f"record-{record.name}"):
-        title = f"{_badge(document)} **{plain(_title(document.question))}**"
+        title = f"{_badge(document)} **{plain(title_of(document.question))}**"
         chosen = False
         if document.analysis is not None:
             closed = full and not st.session_state.get(_choice(record))
@@ -257,4 +250,4 @@ def _import(manager: JobManager) -> None:
         except InputError as error:
             st.error(plain(str(error)))
         else:
-            st.success(plain(f"Imported: {_title(document.question)}."))
+            st.success(plain(f"Imported: {title_of(document.question)}."))

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.runners import Message, examples
 from engine.sweep import Sweep
-from engine.words import answer, place
+from engine.words import answer, best_index, place
 
 MOST_CHAINS: Final = 8
 MOST_STEPS: Final = 60
@@ -30,7 +30,8 @@ def progress(sweep: Sweep) -> Message:
     """How far the sweep is, and what it says so far."""
     analysis, finished = sweep.analysis(), sweep.finished
     said = answer(sweep.experiment, analysis, finished)
-    regime = analysis.verdict.regime if len(analysis.rows) == len(sweep.strengths) else None
+    whole = len(analysis.rows) == len(sweep.strengths)  # else rows are not told by the index of their strength
+    regime, told = (analysis.verdict.regime, best_index(analysis)) if whole else (None, None)
     origin, looked = sweep.row(0), analysis.confirmation
     return {
         "status": "done" if finished else "running",
@@ -45,7 +46,7 @@ def progress(sweep: Sweep) -> Message:
             "retention_min": sweep.criteria.retention_min,
             "alpha": sweep.criteria.alpha,
         },
-        "verdict": {**said._asdict(), "regime": regime},
+        "verdict": {**said._asdict(), "regime": regime, "best": told},
         "band": [(each.low, each.high) for each in analysis.band],
         "confirmation": looked and asdict(looked),
     }

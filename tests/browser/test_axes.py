@@ -76,7 +76,7 @@ def snapshot(losses: Sequence[float | None] = LOSSES) -> dict[str, Any]:
     return {
         "key": "k",
         "rows": rows,
-        "axis": {"title": "step", "ticks": [str(index) for index in range(len(rows))]},
+        "axis": {"title": "training step", "name": "step", "ticks": [str(index) for index in range(len(rows))]},
         "reference": {"chance": 4, "degraded_loss": 2, "loss_delta": 0.5, "effect": 1, "margin": 0.6},
         "verdict": {"regime": [1, 2]},
     }
@@ -122,6 +122,11 @@ def test_by_loss_the_lines_go_in_order_of_strength_and_the_third_chart_has_the_s
     curves = {trace["yaxis"]: trace for trace in figure["data"] if trace.get("mode") == "lines+markers"}
     assert all(curve["x"] == [2.0, 2.5, 3.1, 2.7, 3.6] for curve in curves.values())
     assert curves["y3"]["y"] == [0, 1, 2, 3, 5]
+    titles = [note["text"] for note in figure["layout"]["annotations"] if note.get("textangle") == -90]
+    assert titles[2] == "step", "by the dial's own name"
+    low, high = figure["layout"]["yaxis3"]["range"]
+    third = 0.3 * (500 - 60)  # px
+    assert min(0 - low, high - 5) / (high - low) * third > 4, "the outermost points are whole"
     band = next(trace for trace in figure["data"] if trace.get("fill") == "toself")
     assert band["x"][:3] == [2.0, 2.5, 3.1]
     assert figure["layout"]["uirevision"] != page.evaluate(FIGURE, [snapshot(), "strength"])["layout"]["uirevision"]

@@ -27,7 +27,8 @@ MOUNT = """async ([theme, address]) => {
         </section>
       </body>`
     const { createExamples } = await import("/live/examples.js")
-    window.examples = createExamples((name) => document.querySelector(`[data-part="${name}"]`))
+    const { signal } = new AbortController()
+    window.examples = createExamples((name) => document.querySelector(`[data-part="${name}"]`), signal)
 }"""
 
 

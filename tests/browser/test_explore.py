@@ -30,6 +30,8 @@ def test_the_default_experiment_computes_by_itself(tab: Tab) -> None:
     box = view.part("verdict").bounding_box()
     assert box is not None
     assert 0 <= box["y"] < 300, "the answer stands at the top"
+    rests = (view.part("slider").get_attribute("aria-valuetext") or "").removesuffix(" of 4,000")
+    assert f"At {rests} it changes the loss" in view.part("detail").inner_text(), "where the numbers are from"
     assert view.alerts() == []
     assert view.page.title() == "Regimescope"
     assert view.part("cancel").is_hidden()

@@ -96,6 +96,10 @@ def test_a_server_that_is_told_to_stop_does_so_in_the_middle_of_a_sweep(chromium
         assert view.part("status").inner_text() == "reconnecting…"
         assert "start it again" in view.part("message").inner_text()
         assert view.part("cancel").is_hidden()
+        dialog, answer = view.page.get_by_test_id("stDialog").bounding_box(), view.root.bounding_box()
+        assert dialog is not None
+        assert answer is not None
+        assert dialog["x"] + dialog["width"] <= answer["x"], "Streamlit's dialog covers nothing that is said here"
 
 
 def test_without_websockets_the_page_is_fed_by_streamlit(tab: Tab) -> None:

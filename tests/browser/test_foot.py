@@ -6,7 +6,7 @@ import csv
 import json
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,15 @@ from PIL import Image
 from playwright.sync_api import Page, Request
 from views import SMALL, View
 
+from app.permalink import address_of
 from engine.snippets import command, python
 from engine.spec import Experiment
 
 pytestmark = pytest.mark.browser
 
 Tab = Callable[..., View]
+
+YEAR = date.today().year
 
 HOSTILE = "</script><script>document.title = 'taken over'</script><!--<script>\"'&amp;<b onclick=x>"
 
@@ -32,7 +35,8 @@ SAVE_HOSTILE = """async (hostile) => {
     const figure = { width: 300, height: 200, plot: () => ({ data: [{ y: [1], name: hostile }], layout }) }
     const row = { label: hostile, [hostile]: hostile }
     const snapshot = { rows: [row, null], status: hostile, device: hostile, progress: { done: 1, total: 2 } }
-    const data = { name: "hostile", kind: "sweep", question: { a: hostile }, copy: { Python: hostile, CLI: hostile } }
+    const data = { name: "hostile", kind: "sweep", question: { a: hostile }, copy: { Python: hostile, CLI: hostile },
+        about: hostile, link: "/?" + hostile }
     await savePage(root, plotly, [figure], snapshot, data)
 }"""
 
@@ -84,7 +88,9 @@ def test_a_saved_page_works_without_the_server_and_says_the_same(view: View, tmp
     page, complaints = opened(view, file)
     assert view.part("headline").inner_text() in page.locator("h1").inner_text()
     assert page.locator("body > p").first.inner_text() == view.part("detail").inner_text()
-    assert page.get_by_role("link").get_attribute("href") == view.page.url
+    about = page.locator(".about").inner_text()
+    assert all(each in about for each in ("Ablating heads 0.1, 0.3 (mean)", "dial: checkpoint", "model: induction"))
+    assert page.get_by_role("link").get_attribute("href") == linked(view)
     answer = json.loads(page.locator("#answer").inner_text())
     assert datetime.now(UTC) - datetime.fromisoformat(answer["result"]["measured_at"]) < timedelta(hours=1)
     assert page.locator(".origin").inner_text().startswith("Measured on ")
@@ -115,7 +121,11 @@ def test_a_picture_has_all_figures_and_the_words(view: View, tmp_path: Path) -> 
     drawing = ElementTree.parse(taken(view, "svg", tmp_path)).getroot()
     width, height = (int(float(drawing.attrib[name])) for name in ("width", "height"))
     words = " ".join("".join(each.itertext()) for each in drawing.iter("{http://www.w3.org/2000/svg}text"))
+    words = words.replace("\u00a0", " ")
     assert view.part("headline").inner_text() in words
+    verdict = view.part("verdict-chip").inner_text()
+    about = ("Ablating heads 0.1, 0.3 (mean)", "dial: checkpoint", "model: induction seed 0", verdict, str(YEAR))
+    assert [each for each in (*about, "● clean", "── shams") if each not in words] == []
     assert all(each in words for each in ("loss delta (nats)", "effect retained", "degraded loss", "|loss delta|"))
     picture = Image.open(taken(view, "png", tmp_path))
     assert picture.size == (2 * width, 2 * height)
@@ -131,7 +141,7 @@ def test_texts_go_to_the_clipboard_or_are_shown(view: View) -> None:
         copies.locator("summary").filter(has_text=f"{name} copied").wait_for()
         copied[name] = view.page.evaluate("navigator.clipboard.readText()")
     experiment = Experiment.preset("becomes-clean").model_copy(update={"items": 8})
-    assert copied == {"Link": view.page.url, "Python": python(experiment), "Command line": command(experiment)}
+    assert copied == {"Link": linked(view), "Python": python(experiment), "Command line": command(experiment)}
     # without HTTPS, on another host than this one, there is no clipboard
     view.page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
     view.page.set_viewport_size({"width": 420, "height": 900})
@@ -149,6 +159,32 @@ def test_texts_go_to_the_clipboard_or_are_shown(view: View) -> None:
     view.page.keyboard.press("Enter")
     view.part("copy").wait_for()
     assert field.count() == 0
+
+
+def linked(view: View) -> str:
+    """The link to what a view shows, all settings and the cursor included."""
+    experiment = Experiment.preset("becomes-clean").model_copy(update={"items": 8})
+    strength = experiment.sweep_strengths[round(float(view.data("cursor")))]
+    return f"{view.address}{address_of(experiment)}#s={strength:g}"
+
+
+def test_a_copied_link_shows_the_same_again(tab: Tab) -> None:
+    view = tab(permissions=["clipboard-read", "clipboard-write"]).open(SMALL)
+    view.until_status("done")
+    view.until_drawn()
+    view.part("slider").press("ArrowRight")
+    view.until("Number(data.cursor) % 1 === 0")
+    view.page.get_by_role("radio", name="by degraded loss").check()
+    view.part("copies").locator("summary").click()
+    view.part("copy").click()
+    view.part("copies").locator("summary").filter(has_text="Link copied").wait_for()
+    other = tab()
+    other.page.goto(view.page.evaluate("navigator.clipboard.readText()"))
+    other.until_status("done")
+    other.until_drawn()
+    assert [other.data(name) for name in ("key", "cursor")] == [view.data(name) for name in ("key", "cursor")]
+    assert other.page.get_by_role("radio", name="by degraded loss").is_checked()
+    assert other.alerts() == []
 
 
 def _read(cell: str) -> Any:

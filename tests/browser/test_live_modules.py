@@ -146,6 +146,12 @@ def test_the_cursor_rests_in_the_clean_regime(page: Page, regime: list[int] | No
     assert module("restingPosition", None) == 0
 
 
+def test_the_cursor_rests_where_the_banner_takes_its_numbers_from(page: Page) -> None:
+    rest = Module(page, "snapshot")
+    assert rest("restingPosition", {"verdict": {"regime": [3, 8], "best": 7}}) == 7
+    assert rest("restingPosition", {"verdict": {"regime": None, "best": None}}) == 0
+
+
 # ---- ranges.js -------------------------------------------------------------------------------------------------------
 
 
@@ -217,6 +223,7 @@ def test_a_loss_above_chance_is_clipped_where_chance_is_known(page: Page) -> Non
         ("percent", [-0.05], f"−5{SPACE}%"),
         ("percent", [None], NONE),
         ("times", [3.84], f"×{SPACE}3.8"),
+        ("times", [0.08], f"×{SPACE}0.08"),
         ("times", [None], NONE),
         ("duration", [1.94], "1.9 s"),
         ("duration", [42.4], "42 s"),
@@ -242,6 +249,35 @@ def test_intervals_with_open_ends_claim_nothing(page: Page) -> None:
         return [interval(1, 2, number), interval(null, 2, number)]
     }"""
     assert page.evaluate(script) == ["1.00 to 2.00", "no interval"]
+
+
+# ---- readouts.js -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("gain", "low", "high", "note"),
+    [
+        (14, 5.8, None, "cleaner than undegraded"),
+        (0.1, 0.05, 0.2, "less clean than undegraded"),
+        (1.3, 0.8, None, "not shown to differ from undegraded"),
+        (0.9, 0.6, 1.4, "not shown to differ from undegraded"),
+        (3.0, None, None, "not shown to differ from undegraded"),
+        (None, None, None, "against undegraded"),
+    ],
+)
+def test_a_gain_is_called_one_only_where_its_interval_allows(
+    page: Page, gain: float | None, low: float | None, high: float | None, note: str
+) -> None:
+    row = {"index": 3, "selectivity_gain": gain, "selectivity_gain_low": low, "selectivity_gain_high": high}
+    assert Module(page, "readouts")("gainNote", {"exact": True, "row": row}) == note
+
+
+def test_the_gain_undegraded_and_between_strengths(page: Page) -> None:
+    module = Module(page, "readouts")
+    row = {"selectivity_gain": 1, "selectivity_gain_low": 1, "selectivity_gain_high": 1}
+    assert module("gainNote", {"exact": True, "row": {**row, "index": 0}}) == "as undegraded"
+    assert module("gainNote", {"exact": False, "row": {"selectivity_gain": 0.5}}) == "less clean than undegraded"
+    assert module("gainNote", None) == "against undegraded"
 
 
 # ---- figure-parts.js -------------------------------------------------------------------------------------------------
@@ -359,6 +395,16 @@ def test_each_sham_is_a_line_with_gaps_where_it_is_not_measured(page: Page) -> N
     assert any("thin lines: shams" in note["text"] for note in figure["layout"]["annotations"])
 
 
+@pytest.mark.parametrize(("cost", "leaves"), [(0.1, False), (9.0, True)])
+def test_shams_that_leave_the_chart_are_said_to(page: Page, cost: float, leaves: bool) -> None:
+    measured = with_shams(0.4, 0.3)
+    for row in measured:
+        assert row is not None
+        row["shams"][0]["loss_delta"] = cost
+    figure = page.evaluate(FIGURE, [snapshot_of(measured)])
+    assert any("some beyond the edge" in note["text"] for note in figure["layout"]["annotations"]) is leaves
+
+
 def test_without_shams_nothing_speaks_of_them(page: Page) -> None:
     figure = page.evaluate(FIGURE, [snapshot_of(rows(0.1, 0.2))])
     assert not any("shams" in note["text"] for note in figure["layout"]["annotations"])
@@ -394,6 +440,28 @@ def test_what_is_left_is_estimated_from_the_last_seconds(page: Page) -> None:
     assert told[51:] == [None] * 4
 
 
+# ---- ranking.js ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "under_way", "over"),
+    [
+        ("waiting", None, "waiting", "not measured"),
+        ("running", None, "measuring", "not finished"),
+        ("running", "pending", "measuring", "not finished"),
+        ("running", "never clean", "never clean…", "never clean, not finished"),
+        ("done", "never clean", "never clean", "never clean"),
+        ("out of reach", None, "out of reach", "out of reach"),
+    ],
+)
+def test_a_curve_is_under_way_only_as_long_as_it_is_measured(
+    page: Page, state: str, verdict: str | None, under_way: str, over: str
+) -> None:
+    module = Module(page, "ranking")
+    curve = {"state": state, "verdict": verdict}
+    assert [module("verdictOf", curve, ended) for ended in (False, True)] == [under_way, over]
+
+
 # ---- states.js -------------------------------------------------------------------------------------------------------
 
 
@@ -419,3 +487,24 @@ def test_the_banner_says_what_to_do_where_there_is_no_answer(page: Page) -> None
     assert {**cancelled, "detail": ""} == {**answer, "detail": ""}
     assert "3 of 9 points" in cancelled["detail"]
     assert "Resume" in said("cancelled", None)["detail"]
+
+
+# ---- interventions.js ------------------------------------------------------------------------------------------------
+
+
+def test_only_finished_curves_are_counted(page: Page) -> None:
+    script = """async ([module, snapshot]) => (await import(`/live/${module}.js`)).answer(snapshot)"""
+    curve = {"regime": "step 5", "tone": "clean", "headline": "It is.", "name": "mine", "frontier": None}
+    curves = [
+        {**curve, "index": 0, "standing": "genuine", "state": "done"},
+        {**curve, "index": 1, "standing": "genuine", "state": "running"},
+        {**curve, "index": 2, "standing": "sham", "state": "done", "regime": None},
+    ]
+    text, reference = {"intervention": "Ablating it"}, {"margin": 0.1}
+    snapshot = {"status": "running", "curves": curves, "ranking": [], "text": text, "reference": reference}
+    said = page.evaluate(script, ["interventions", snapshot])
+    assert said["headline"] == "A clean regime: 1 of 1 genuine, 0 of 1 sham interventions measured so far."
+    assert "It is." in said["detail"]
+    assert "1 of 2 dials measured so far" in page.evaluate(script, ["dials", snapshot])["headline"]
+    early = {**snapshot, "curves": curves[1:2]}
+    assert "No intervention" in page.evaluate(script, ["interventions", early])["headline"]

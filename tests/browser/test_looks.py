@@ -75,3 +75,44 @@ def test_every_text_is_readable_and_nothing_is_wider_than_the_window(view: View,
     assert {"headline", "verdict-chip", "reason", "state-chip", "loss_delta", "status"} <= {t["place"] for t in texts}
     assert [text for text in texts if text["contrast"] < LEAST_CONTRAST] == []
     assert view.page.evaluate(READ_OVERFLOW) == [0, 0]
+
+
+@pytest.mark.parametrize("width", [1440, 420])
+def test_nothing_moves_while_a_story_is_measured_and_a_laptop_shows_all_of_it(tab: Tab, width: int) -> None:
+    view = tab(viewport={"width": width, "height": 900})
+    view.page.add_init_script(WATCH_TILES)
+    view.open({"seed": "3"})
+    view.until_status("done")
+    view.until_drawn()
+    tops = view.page.evaluate("[...window.tops]")
+    assert max(tops) - min(tops) < 2, "above the tiles nothing changes its height"
+    for text in ("● clean", "✕ entangled", "▼ effect lost", "□ broken", "○ unresolved", "── shams", "┄┄ band"):
+        assert text.replace(" ", "\u00a0") in view.part("shapes").inner_text().replace(" ", "\u00a0")
+    clipped = "(reason) => reason.scrollHeight > reason.clientHeight + 1"
+    assert not view.part("reason").evaluate(clipped)
+    if width == 1440:
+        foot = view.part("foot").bounding_box()
+        assert foot is not None
+        assert foot["y"] + foot["height"] <= 900
+        height = view.part("shapes").evaluate("shapes => shapes.clientHeight")
+        assert height < 24, "one line"
+        cut = view.part("examples").evaluate(CUT_ROWS)
+        assert cut == 0, "what the network does ends with a whole row"
+
+
+CUT_ROWS = """(panel) => {
+    const { bottom } = panel.getBoundingClientRect()
+    const boxes = [...panel.querySelectorAll(".rs-column span, .rs-panels")].map((row) => row.getBoundingClientRect())
+    return boxes.filter((box) => box.top < bottom - 1 && box.bottom > bottom + 1).length
+}"""
+
+WATCH_TILES = """
+window.tops = new Set()
+const look = () => {
+    const root = document.querySelector(".rs-live")
+    const tiles = root?.querySelector("[data-part=tiles]")
+    if (tiles) window.tops.add(tiles.getBoundingClientRect().top - root.getBoundingClientRect().top)
+    requestAnimationFrame(look)
+}
+requestAnimationFrame(look)
+"""

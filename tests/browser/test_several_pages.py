@@ -51,6 +51,20 @@ def test_interventions_are_compared_in_a_table_and_charts(tab: Tab, tmp_path: Pa
     lines.first.get_by_role("checkbox").uncheck()
     view.page.wait_for_function(f"(before) => {traces} < before", arg=before)
 
+    # those of one standing are told apart, in the charts and in the table, all of which is in view
+    swatches = lines.locator(".rs-swatch")
+    dashes = swatches.locator("line").evaluate_all("all => all.map((line) => line.outerHTML)")
+    assert len({*swatches.all_inner_texts()}) == len({*dashes}) == count
+    letters = "document.querySelector('[data-part=curves]').layout.annotations.map(({ text }) => text).join()"
+    assert all(f"<b>{letter}</b>" in view.page.evaluate(letters) for letter in swatches.all_inner_texts()[1:])
+    more = ".rs-table[data-more='{}']"
+    view.page.locator(more.format("")).wait_for()
+    view.page.set_viewport_size({"width": 420, "height": 900})
+    view.page.locator(more.format("right")).wait_for()
+    view.page.locator(".rs-table").evaluate("table => table.scrollTo(table.scrollWidth, 0)")
+    view.page.locator(more.format("left")).wait_for()
+    view.page.set_viewport_size({"width": 1440, "height": 900})
+
     with view.page.expect_download() as downloading:
         view.export("csv").click()
     with saved(downloading.value, tmp_path).open() as file:
@@ -113,6 +127,10 @@ def test_a_comparison_of_dials_shows_what_it_has_and_can_be_stopped(tab: Tab) ->
     view.part("cancel").click()
     view.until_status("cancelled")
     expect(view.part("detail")).to_contain_text("Resume")
+    expect(view.part("ranking")).to_contain_text(re.compile("not (measured|finished)"))
+    expect(view.part("ranking")).not_to_contain_text("measuring")
+    notes = "document.querySelector('[data-part=panels]').layout.annotations.map(({ text }) => text).join()"
+    view.page.wait_for_function(f"() => !/calibrating|waiting/.test({notes})")
 
     view.page.reload()  # come back later
     view.until_status("cancelled")

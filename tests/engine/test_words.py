@@ -15,7 +15,7 @@ from engine.regime import Analysis, Confirmation, Criteria, Point, VerdictName, 
 from engine.shams import awaiting
 from engine.spec import Experiment
 from engine.strength import Sham
-from engine.words import PENDING, TONES, Answer, Tone, answer, place
+from engine.words import PENDING, TONES, Answer, Tone, answer, best_index, place
 
 Make = Callable[..., Experiment]
 
@@ -98,6 +98,7 @@ def test_every_verdict_is_told(
         assert said.detail == "", "too early for reasons"
         return
     assert (said.name, said.tone) == (name, TONES[name])
+    assert (best_index(analysis) is None) is (analysis.verdict.regime is None)
     readable(said)
     assert ("onfirmed" in said.detail) is (analysis.confirmation is not None)
 
@@ -115,6 +116,7 @@ def test_the_headline_names_intervention_and_regime(experiment: Make) -> None:
     assert said.headline.startswith(f"{asked.intervention.describe()} becomes clean from {first} to {last}")
     assert "(degraded loss 1.00 to 1.50)" in said.headline
     assert f"At {first} it changes the loss by +0.010 nats" in said.detail
+    assert best_index(analyse(points, CRITERIA)) == 2
     assert "+0.300 undegraded" in said.detail
     assert "keeps 90 % of its effect" in said.detail
     assert "90 % interval" in said.detail
