@@ -27,7 +27,7 @@ export function sweepFigure(snapshot, palette, { width, height, span, mode }) {
   const rows = snapshot ? measured(snapshot) : [];
   const across = abscissa(snapshot, mode);
   const third = mode === "loss" ? strengthPanel(snapshot) : degradedLoss;
-  const panels = [lossDelta, retention, third].map((make) => make(snapshot?.reference ?? {}, rows, palette, width));
+  const panels = [lossDelta, retention, third].map((make) => make(snapshot?.reference ?? {}, rows, palette));
   const names = snapshot?.text?.shams ?? [];
   const [from, to] = span ?? across.whole;
   const ends = { xref: "x", x0: across.whole[0], x1: across.whole[1] };
@@ -59,7 +59,7 @@ export function sweepFigure(snapshot, palette, { width, height, span, mode }) {
 }
 
 /** The top chart: what the intervention costs, and the margin within which that counts as nothing. */
-function lossDelta(reference, rows, palette, width) {
+function lossDelta(reference, rows, palette) {
   const { margin } = reference;
   const colour = palette.lossDelta;
   const field = "loss_delta";
@@ -73,7 +73,7 @@ function lossDelta(reference, rows, palette, width) {
   return {
     ...panel,
     shapes: [{ ...equivalent, fillcolor: faded(colour, 0.09), line: { width: 0 } }, zero],
-    note: [`margin ±${number(margin, 3)}`, ...shamNote(rows, sham, range, width)].join(" · "),
+    note: [`margin ±${number(margin, 3)}`, ...shamNote(rows, sham, range)].join(" · "),
     noteAt: [{ y: -margin, yanchor: "bottom" }, { y: margin, yanchor: "top" }],
   };
 }
@@ -166,13 +166,11 @@ function beside({ id, field, sham, format }, snapshot, rows, names, { at }, pale
   return [...shams, ...band].map((trace) => ({ ...trace, xaxis: "x", yaxis: id }));
 }
 
-/** What a panel's note adds where shams are drawn: their lines are cut at the edge, without arrows. */
-function shamNote(rows, value, range, width) {
-  const shams = rows.flatMap((row) => row.shams ?? []);
-  const beyond = shams.map(value).some((each) => each != null && ranges.isBeyond(each, range));
-  if (!shams.length) return [];
-  if (!beyond) return ["thin lines: shams"];
-  return [width < NARROW ? "some shams beyond the edge" : "thin lines: shams, some beyond the edge"];
+/** What a panel's note adds where lines of shams are cut at the edge, for they have no arrows there. */
+function shamNote(rows, value, range) {
+  const values = rows.flatMap((row) => row.shams ?? []).map(value);
+  const beyond = values.some((each) => each != null && ranges.isBeyond(each, range));
+  return beyond ? ["some shams beyond the edge"] : [];
 }
 
 /** A panel's interval band, its curve, frames, and arrows at the edge for the points that lie beyond it. */

@@ -60,7 +60,7 @@ def test_an_earlier_checkpoint_is_studied(tab: Tab) -> None:
     trained = view.data("key")
     step = STEPS[len(STEPS) // 2]
     view.choose("step", str(step))
-    assert f"training step {step:,}" in view.part("detail").inner_text()
+    view.until(f"part('detail').textContent.includes('training step {step:,}')")
     copy = permalink(view, tab)
     asked = Experiment.read(DEFAULT | {"draws": 2, "degrader": "weight-noise", "step": step})
     assert copy.data("key") == asked.key

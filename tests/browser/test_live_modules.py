@@ -392,7 +392,6 @@ def test_each_sham_is_a_line_with_gaps_where_it_is_not_measured(page: Page) -> N
     lines = [trace for trace in figure["data"] if trace.get("line", {}).get("width") == 1 and "text" in trace]
     assert [trace["y"] for trace in lines] == [[0.2, None, 0.2], [0.2, None, 0.1]], "the effect as a share of E(0) = 2"
     assert all("sham: another set" in text for trace in lines for text in (trace["text"][0], trace["text"][2]))
-    assert any("thin lines: shams" in note["text"] for note in figure["layout"]["annotations"])
 
 
 @pytest.mark.parametrize(("cost", "leaves"), [(0.1, False), (9.0, True)])
@@ -402,7 +401,7 @@ def test_shams_that_leave_the_chart_are_said_to(page: Page, cost: float, leaves:
         assert row is not None
         row["shams"][0]["loss_delta"] = cost
     figure = page.evaluate(FIGURE, [snapshot_of(measured)])
-    assert any("some beyond the edge" in note["text"] for note in figure["layout"]["annotations"]) is leaves
+    assert any("some shams beyond the edge" in note["text"] for note in figure["layout"]["annotations"]) is leaves
 
 
 def test_without_shams_nothing_speaks_of_them(page: Page) -> None:
