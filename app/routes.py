@@ -27,7 +27,7 @@ from engine.documents import Document, Form
 REFUSED: Final = 4403
 UNKNOWN: Final = 4404
 PAUSE: Final = 0.1
-"""Seconds between two updates to one browser."""
+"""Seconds from one update to the next, for one browser."""
 REFINING: Final = 0.5
 """The same once every strength is there and only the intervals still shrink: a redraw takes a browser on this machine
 up to 0.1 s of a core, which the sweep can use."""
@@ -139,10 +139,12 @@ class _Conversation:
             while True:
                 await self._news.wait()
                 self._news.clear()
+                begun = self._loop.time()
                 job = self._manager.get(self._key)
                 if job is not None and self._watching:
                     await self._tell_of(job.snapshot)
-                await asyncio.sleep(REFINING if job is not None and job.snapshot.all_measured else PAUSE)
+                pause = REFINING if job is not None and job.snapshot.all_measured else PAUSE
+                await asyncio.sleep(pause - (self._loop.time() - begun))
 
     async def _tell_of(self, snapshot: Snapshot) -> None:
         told, self._told = self._told, snapshot.version

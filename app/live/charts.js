@@ -20,6 +20,7 @@ export function createCharts(address, part, { onPick, restless, onFailure, signa
   let drawn = []; // what the figures on screen were made from
   let cursor = [0, null];
   let waiting = 0;
+  let following = 0;
 
   const resizing = new ResizeObserver(draw);
   for (const name of ["sweep", "phase"]) resizing.observe(part(name));
@@ -47,7 +48,15 @@ export function createCharts(address, part, { onPick, restless, onFailure, signa
     const source = [snapshot?.key, snapshot?.rows, snapshot?.verdict, snapshot?.reference, palette, mode, ...sizes];
     if (source.every((item, at) => item === drawn[at])) return;
     drawn = source;
-    for (const figure of figures) figure.draw(snapshot, palette, mode);
+    drawFrom(0);
+  }
+
+  /** Draw one figure a frame, so that the dial never waits for both. */
+  function drawFrom(at) {
+    cancelAnimationFrame(following);
+    const { snapshot, palette, mode } = wanted;
+    figures[at].draw(snapshot, palette, mode);
+    if (at + 1 < figures.length) following = requestAnimationFrame(() => drawFrom(at + 1));
   }
 
   function moveCursor(position, reading) {
@@ -67,6 +76,7 @@ export function createCharts(address, part, { onPick, restless, onFailure, signa
     figures: () => (figures.length ? ["sweep", "phase"].map((name) => plotlyFigure(window.Plotly, part(name))) : []),
     close() {
       clearTimeout(waiting);
+      cancelAnimationFrame(following);
       resizing.disconnect();
       for (const figure of figures) figure.close();
     },
