@@ -25,7 +25,7 @@ def announced(question: Question) -> Snapshot:
         "device": "",
         "store": "",
         "progress": {"done": 0, "total": 0, "seconds": 0},
-        "sampling": False,
+        "sampling": None,
         "beside": 0,
         "text": {
             "intervention": experiment.intervention.describe(),

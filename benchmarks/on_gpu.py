@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import shapes
 from benchmarks.shapes import Case, Effort
 from benchmarks.tables import Table, against
-from engine.degraders.base import Setting
+from engine.degraders.base import Degraded, Setting
 from engine.degraders.weight_noise import WeightNoise
 from engine.lab import Lab
 from engine.store import Store
@@ -55,7 +55,7 @@ def _cell(case: Case, strengths: Sequence[float], draws: int, peak: float) -> tu
     with tempfile.TemporaryDirectory() as folder, Lab(Store(Path(folder)), threads=1, device=DEVICE) as lab:
 
         def measure(chosen: list[Setting], seed: int) -> None:
-            degraded = [each for each in degrader.degrade(network, chosen, seed) if each]
+            degraded = [each for each in degrader.degrade(network, chosen, seed) if isinstance(each, Degraded)]
             lab.measure(network, case.data, degraded, [case.interventions] * len(degraded))
 
         measure(settings, 0)

@@ -66,9 +66,9 @@ class Curve:
         return "done" if self.sweep.finished else "running"
 
     @property
-    def sampling(self) -> bool:
-        """Whether networks are being sampled for it, which takes a while in which no points are measured."""
-        return self.sweep is not None and self.sweep.sampling
+    def sampling(self) -> float | None:
+        """While networks are being sampled for it, for which no points are measured: how much of that is done."""
+        return self.sweep.sampling if self.sweep else None
 
     @property
     def about(self) -> dict[str, Any]:

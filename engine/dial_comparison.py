@@ -88,9 +88,11 @@ class OnDial(Curve):
         return "done" if self.sweep and self.sweep.finished else "running" if self.calibrated[0] else "waiting"
 
     @property
-    def sampling(self) -> bool:
-        """Whether networks are being sampled for it, also to calibrate it."""
-        return self.asked.degrader.together and self.state == "running"
+    def sampling(self) -> float | None:
+        """The same; 0 while networks are sampled to calibrate it, of which nobody knows how many it takes."""
+        if self.sweep is None and self.state == "running" and self.asked.degrader.together:
+            return 0.0
+        return super().sampling
 
     @property
     def note(self) -> str:

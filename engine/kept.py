@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from engine.degraders.base import Degraded, Degrader, Setting
+from engine.degraders.base import Degraded, Degrader, Sampling, Setting
 from engine.networks.network import Network
 
 MOST_BYTES: Final = 512 * 1024**2
@@ -23,7 +23,7 @@ class KeptNetworks:
 
     def degrade(
         self, degrader: Degrader, network: Network, settings: Sequence[Setting], seed: int
-    ) -> Iterator[Degraded | None]:
+    ) -> Iterator[Degraded | Sampling]:
         """What `Degrader.degrade` gives; it is asked for no network that is kept."""
 
         def key(setting: Setting) -> Key:
@@ -36,8 +36,8 @@ class KeptNetworks:
                 yield known[setting]
                 continue
             degraded = next(made)
-            while degraded is None:
-                yield None
+            while isinstance(degraded, Sampling):
+                yield degraded
                 degraded = next(made)
             self._keep(key(setting), degraded)
             yield degraded

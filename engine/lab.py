@@ -14,7 +14,7 @@ from typing import Final, Self
 import torch
 
 from engine.behaviours.base import Behaviour, Dataset
-from engine.degraders.base import Degraded, Setting
+from engine.degraders.base import Degraded, Sampling, Setting
 from engine.device import chosen, described
 from engine.interventions.base import Intervention
 from engine.kept import KeptNetworks
@@ -63,7 +63,7 @@ class Lab:
             self._data = dict(kept) | {asked: experiment.behaviour.data(experiment.model, experiment.items)}
         return self._data[asked]
 
-    def degraded(self, experiment: Experiment, settings: Sequence[Setting]) -> Iterator[Degraded | None]:
+    def degraded(self, experiment: Experiment, settings: Sequence[Setting]) -> Iterator[Degraded | Sampling]:
         """The experiment's degraded networks (`Degrader.degrade`); those that cost much to make come from memory, if
         they were made before.
         """

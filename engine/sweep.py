@@ -18,7 +18,7 @@ import numpy as np
 from engine import keys
 from engine.behaviours.base import Dataset
 from engine.chains import Chain
-from engine.degraders.base import Degraded, Setting
+from engine.degraders.base import Degraded, Sampling, Setting
 from engine.interventions.base import Intervention
 from engine.lab import Lab
 from engine.looks import undecided
@@ -76,8 +76,8 @@ class Sweep:
         self._todo = deque(self._plan())
         self._making: deque[Place] = deque()
         """The places whose networks are under way, in the order in which `_networks` makes them."""
-        self._waited = False
-        self._networks: Iterator[Degraded | None] = iter(())
+        self._sampled: float | None = None
+        self._networks: Iterator[Degraded | Sampling] = iter(())
         self._judged: dict[int, Row] = {}
         """Strengths by themselves, without regard to shams."""
         self._rows: dict[int, Row] = {}
@@ -115,9 +115,9 @@ class Sweep:
         return not self._todo
 
     @property
-    def sampling(self) -> bool:
-        """Whether networks are being sampled, which takes a while in which no points are measured."""
-        return self._waited and not self.finished
+    def sampling(self) -> float | None:
+        """While networks are being sampled, for which no points are measured: how much of that is done, 0 to 1."""
+        return None if self.finished else self._sampled
 
     def focus(self, strength: float) -> None:
         """Puts the nearest strength first in the queue."""
@@ -255,8 +255,8 @@ class Sweep:
                 raise RuntimeError(
                     f"{name}: its 'degrade' must yield a network for every setting, got too few."
                 ) from None
-            self._waited = degraded is None
-            if degraded is None:
+            self._sampled = degraded.share if isinstance(degraded, Sampling) else None
+            if isinstance(degraded, Sampling):
                 break
             batch.append((self._making.popleft(), degraded))
         return batch

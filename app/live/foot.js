@@ -1,7 +1,7 @@
 // The bottom line of every live component: how far the work is, where it runs, and what can be done with it.
 
 import { make } from "./elements.js";
-import { duration, roughly } from "./format.js";
+import { duration, percent, roughly } from "./format.js";
 import { createMenu } from "./menu.js";
 import { createEstimate } from "./remaining.js";
 import { savePage } from "./page-file.js";
@@ -124,13 +124,16 @@ export function createFoot(part, { onCommand, figures, place = () => "", plotly,
       bar.setAttribute("aria-valuenow", String(done ?? 0));
       bar.style.setProperty("--rs-done", String(total ? done / total : 0));
       part("status").textContent = CONNECTION[connection] ?? (state || "connecting…");
-      const sampling = state === "running" && shown.sampling ? "sampling networks… " : ""; // then no points come
+      const sampled = state === "running" ? (shown.sampling ?? null) : null; // a share; meanwhile no points come
       const cut = connection === "lost" || connection === "gone";
-      const steady = state === "running" && !sampling && !cut;
-      const left = estimate.left(data.key, steady ? shown.progress : null, performance.now());
+      const steady = state === "running" && !cut;
+      const [work, key] = sampled === null ? [shown?.progress, data.key] : [{ done: sampled, total: 1 }, `${data.key} sampling`];
+      const left = estimate.left(key, steady ? work : null, performance.now());
       const remaining = left === null ? "" : `, about ${roughly(left)} left`;
       const turns = steady && shown.beside ? `, in turns with ${others(shown.beside)}` : "";
-      const points = `${sampling}${done} of ${total} points, ${duration(seconds)}${remaining}${turns}`;
+      const share = sampled ? `, ${percent(sampled)} done${remaining};` : "…";
+      const sampling = sampled === null ? "" : `sampling networks${share} `;
+      const points = `${sampling}${done} of ${total} points, ${duration(seconds)}${sampling ? "" : remaining}${turns}`;
       part("progress-text").textContent = total ? points : "";
       // why it failed stands on top
       part("message").textContent = connection === "lost" ? LOST : state === "failed" ? "" : (shown?.message ?? "");

@@ -38,6 +38,13 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """Said while networks are sampled: `share` of that work is done, 0 to 1."""
+
+    share: float
+
+
+@dataclass(frozen=True)
 class Degraded:
     """A degraded network.
 
@@ -98,8 +105,8 @@ class Degrader(Variant):
         """The independent unit that a draw belongs to: the two draws of an antithetic pair share one."""
 
     @abstractmethod
-    def degrade(self, network: Network, settings: Sequence[Setting], seed: int) -> Iterator[Degraded | None]:
-        """The degraded networks, in order. A None in between says only that time has passed: a chance to stop.
+    def degrade(self, network: Network, settings: Sequence[Setting], seed: int) -> Iterator[Degraded | Sampling]:
+        """The degraded networks, in order. In between may come how far sampling them is: a chance to stop.
 
         The network given is left as it was. What comes for a setting depends on no other setting.
         """
@@ -126,7 +133,7 @@ class Separate(Degrader):
     def unit(self, draw: int) -> int:
         return draw // 2 if self.antithetic else draw
 
-    def degrade(self, network: Network, settings: Sequence[Setting], seed: int) -> Iterator[Degraded | None]:
+    def degrade(self, network: Network, settings: Sequence[Setting], seed: int) -> Iterator[Degraded]:
         for setting in settings:
             yield self.degrade_one(network, setting.strength, setting.draw, seed)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self, final
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, Strict, model_validator
 
-from engine.degraders.base import UNDEGRADED, Axis, Degraded, Degrader, Setting
+from engine.degraders.base import UNDEGRADED, Axis, Degraded, Degrader, Sampling, Setting
 from engine.dials import Dial, InputError, parts
 from engine.discovery import read_variant
 from engine.randomness import generator
@@ -110,12 +110,14 @@ class Compose(Degrader):
         # draws that belong together in one of the parts belong together
         return min((part.degrader.unit(draw) for part in self.parts if part.degrader.random), default=draw)
 
-    def degrade(self, network: Network, settings: Sequence[Setting], seed: int) -> Iterator[Degraded | None]:
+    def degrade(self, network: Network, settings: Sequence[Setting], seed: int) -> Iterator[Degraded | Sampling]:
         # unit by unit, so that the first ones are there before the last are begun
-        for _, some in groupby(settings, key=lambda setting: self.unit(setting.draw)):
-            yield from self._of_one_unit(network, list(some), seed)
+        units = [list(some) for _, some in groupby(settings, key=lambda setting: self.unit(setting.draw))]
+        for number, some in enumerate(units):
+            for made in self._of_one_unit(network, some, seed):
+                yield Sampling((number + made.share) / len(units)) if isinstance(made, Sampling) else made
 
-    def _of_one_unit(self, network: Network, settings: Sequence[Setting], seed: int) -> Iterator[Degraded | None]:
+    def _of_one_unit(self, network: Network, settings: Sequence[Setting], seed: int) -> Iterator[Degraded | Sampling]:
         made = [Degraded(network.weights)] * len(settings)
         for number, part in enumerate(self.parts):
             asked = [_of_part(part, setting) for setting in settings]
@@ -126,8 +128,8 @@ class Compose(Degrader):
                 distinct = list(dict.fromkeys(asked[place] for place in places))
                 networks: list[Degraded] = []
                 for degraded in part.degrader.degrade(onto, distinct, _seed(seed, alike)):
-                    if degraded is None:
-                        yield None
+                    if isinstance(degraded, Sampling):
+                        yield degraded
                     else:
                         networks.append(degraded)
                 by_setting = dict(zip(distinct, networks, strict=True))

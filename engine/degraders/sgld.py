@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, final
 
-from engine.degraders.base import Axis, Degraded, Degrader, Setting, within_range
+from engine.degraders.base import Axis, Degraded, Degrader, Sampling, Setting, within_range
 from engine.dials import Dial, choice, dial
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ class Sgld(Degrader):
     def unit(self, draw: int) -> int:
         return draw // 2
 
-    def degrade(self, network: Network, settings: Sequence[Setting], seed: int) -> Iterator[Degraded | None]:
-        from engine.networks.posterior import Posterior
+    def degrade(self, network: Network, settings: Sequence[Setting], seed: int) -> Iterator[Degraded | Sampling]:
+        from engine.networks.posterior import Drawn, Posterior
 
         chains = [self._chain(each) for each in settings if each.strength]
         drawn = Posterior(network, seed, self.steps, self.batch).sample(chains)
@@ -96,9 +96,9 @@ class Sgld(Degrader):
             if not setting.strength:
                 yield Degraded(network.weights)
                 continue
-            while (network_and_chain := next(drawn)) is None:
-                yield None
-            weights, chain = network_and_chain
+            while not isinstance(found := next(drawn), Drawn):
+                yield Sampling(found)
+            weights, chain = found
             yield Degraded(weights, chain=chain)
 
     def _chain(self, setting: Setting) -> Wanted:

@@ -59,15 +59,17 @@ class Posterior:
     steps: int
     batch: int
 
-    def sample(self, wanted: Sequence[Wanted]) -> Iterator[Drawn | None]:
-        """The last network of each chain, in order, as soon as its stack is done; None after every step until then."""
+    def sample(self, wanted: Sequence[Wanted]) -> Iterator[Drawn | float]:
+        """The last network of each chain, in order, as soon as its stack is done; after every step until then the share
+        of all steps that is done.
+        """
         size = max(1, self._at_once // sum(tensor.numel() for tensor in self.network.weights.values()))
         for first in range(0, len(wanted), size):
             stack = wanted[first : first + size]
             potential = self._potential(stack)
-            for sampled in self._run(potential, stack):
+            for step, sampled in enumerate(self._run(potential, stack), 1):
                 if sampled is None:
-                    yield None
+                    yield (first + len(stack) * step / self.steps) / len(wanted)
                 else:
                     yield from self._networks(potential, stack, sampled)
 

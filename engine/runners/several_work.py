@@ -109,7 +109,7 @@ class SeveralWork:
         return {
             "status": "done" if self.finished else "running",
             "progress": {"done": done, "total": total, "seconds": round(self._seconds, 2)},
-            "sampling": any(curve.sampling for curve in self._several.curves),
+            "sampling": next((each.sampling for each in self._several.curves if each.sampling is not None), None),
             "reference": {
                 "degraded_loss": origin and origin.degraded_loss,
                 "chance": begun and begun.criteria.chance,

@@ -64,7 +64,7 @@ def snapshot(rows: list[dict[str, Any] | None], **fields: Any) -> dict[str, Any]
         "device": "CPU",
         "store": "store 0.1 MB",
         "sampled": True,
-        "sampling": False,
+        "sampling": None,
         "progress": {"done": 3, "total": 9, "seconds": 1.0},
         "axis": {"name": "SGLD s", "title": "width", "total": "", "ticks": [str(row) for row in range(len(rows))]},
         "text": {"intervention": "Ablating", "effect": "nats", "degrader": "sgld"},
@@ -166,11 +166,11 @@ def test_the_line_has_the_same_height_whatever_it_says(page: Page, show: Show) -
 
 
 def test_while_networks_are_sampled_the_progress_says_so(page: Page, show: Show) -> None:
-    show([row(0), None], 0, sampling=True)
-    assert said(page, "progress-text") == "sampling networks… 3 of 9 points, 1.0 s"
+    show([row(0), None], 0, sampling=0.4)
+    assert said(page, "progress-text") == "sampling networks, 40 % done; 3 of 9 points, 1.0 s"
     show([row(0), None], 0)
     assert said(page, "progress-text") == "3 of 9 points, 1.0 s"
-    show([row(0), None], 0, sampling=True, status="cancelled")
+    show([row(0), None], 0, sampling=0.4, status="cancelled")
     assert said(page, "progress-text") == "3 of 9 points, 1.0 s"
 
 

@@ -78,7 +78,7 @@ def snapshot(rows: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
         "message": "",
         "device": "CPU",
         "store": "",
-        "sampling": False,
+        "sampling": None,
         "progress": {"done": len(rows), "total": len(all_rows), "seconds": 1},
         "reference": {"chance": 4, "margin": 0.1, "degraded_loss": 2, "retention_min": 0.5, "alpha": 0.05},
         "text": {"intervention": "Ablating it", "degrader": "", "effect": ""},

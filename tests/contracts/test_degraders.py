@@ -63,7 +63,7 @@ def some_strengths(degrader: Degrader, model: Model) -> tuple[float, ...]:
 
 def made(degrader: Degrader, model: Model, settings: Sequence[Setting], seed: int = 0) -> list[Degraded]:
     """The networks of these settings, made together. Nones in between only say that time has passed."""
-    return [each for each in degrader.degrade(loaded(model), settings, seed) if each is not None]
+    return [each for each in degrader.degrade(loaded(model), settings, seed) if isinstance(each, Degraded)]
 
 
 def one(degrader: Degrader, model: Model, strength: float, draw: int = 0, seed: int = 0) -> Degraded:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.degraders.base import Axis, Degraded, Degrader, Separate, Setting
+from engine.degraders.base import Axis, Degraded, Degrader, Sampling, Separate, Setting
 from engine.degraders.checkpoint import Checkpoint
 from engine.degraders.compose import Compose, Part
 from engine.degraders.pruning import Pruning
@@ -35,7 +35,7 @@ def composed(*parts: tuple[Degrader, float | None]) -> Compose:
 
 
 def made(degrader: Degrader, network: Network, settings: Sequence[Setting], seed: int = 0) -> list[Degraded]:
-    return [each for each in degrader.degrade(network, settings, seed) if each is not None]
+    return [each for each in degrader.degrade(network, settings, seed) if isinstance(each, Degraded)]
 
 
 def same(one: Degraded, other: dict[str, Tensor]) -> bool:
@@ -111,9 +111,10 @@ def test_a_part_that_samples_gets_the_settings_of_a_unit_at_once_and_the_first_a
     sampled = composed((Checkpoint(), 1 - 600 / network.card.steps[-1]), (Sampled(), None))
     assert sampled.together
     results = list(sampled.degrade(network, SETTINGS, 0))
-    assert results.count(None) == len(SETTINGS), "that time passes is handed on"
-    assert [each is None for each in results] == 4 * [True, True, False, False]
-    sizes = [int(each.weights["calls"]) for each in results if each is not None]
+    assert [isinstance(each, Sampling) for each in results] == 4 * [True, True, False, False]
+    shares = [each.share for each in results if isinstance(each, Sampling)]
+    assert shares == [number / len(SETTINGS) for number in range(1, len(SETTINGS) + 1)], "of all that was asked for"
+    sizes = [int(each.weights["calls"]) for each in results if isinstance(each, Degraded)]
     assert sizes == [2] * len(SETTINGS)
 
 
@@ -207,9 +208,9 @@ class Sampled(Made):
     def together(self) -> bool:
         return True
 
-    def degrade(self, network: Network, settings: Sequence[Setting], seed: int) -> Iterator[Degraded | None]:
-        for _ in settings:
-            yield None
+    def degrade(self, network: Network, settings: Sequence[Setting], seed: int) -> Iterator[Degraded | Sampling]:
+        for number, _ in enumerate(settings, 1):
+            yield Sampling(number / len(settings))
             yield Degraded({"calls": torch.tensor(len(settings))})
 
 

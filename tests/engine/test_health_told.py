@@ -31,22 +31,24 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 def test_while_networks_are_sampled_that_is_told(experiment: Make, lab: Lab) -> None:
     sweep = Sweep(experiment(degrader=SGLD), lab)
-    assert messages.opening(sweep)["sampling"] is False
-    told: list[tuple[int, bool]] = []
+    assert messages.opening(sweep)["sampling"] is None
+    told: list[tuple[int, float | None]] = []
     while not sweep.finished:
         sweep.step()
         progress = messages.progress(sweep)
         told.append((progress["progress"]["done"], progress["sampling"]))
-    assert told[0] == (1, False), "the network itself is not sampled"
-    assert (1, True) in told
-    assert {sampling for done, sampling in told if done > 1} == {False}
+    assert told[0] == (1, None), "the network itself is not sampled"
+    shares = [share for done, share in told if done == 1 and share is not None]
+    assert shares == sorted(set(shares))
+    assert 0 < shares[0] < shares[-1] <= 1
+    assert {share for done, share in told if done > 1} == {None}
 
 
 def test_where_nothing_is_sampled_that_is_never_told(experiment: Make, lab: Lab) -> None:
     sweep = Sweep(experiment(), lab)
     while not sweep.finished:
         sweep.step()
-        assert messages.progress(sweep)["sampling"] is False
+        assert messages.progress(sweep)["sampling"] is None
     assert messages.rows(sweep, {1})["rows"]["1"]["health"] is None
 
 

@@ -10,7 +10,7 @@ import tiny_networks as tiny
 import torch
 from torch import Tensor
 
-from engine.degraders.base import Setting
+from engine.degraders.base import Degraded, Setting
 from engine.degraders.quantisation import BITS, Quantisation
 from engine.dials import InputError
 from engine.models.induction import Induction
@@ -144,7 +144,7 @@ def test_strengths_are_bits_on_the_axis() -> None:
 def test_draws_of_several_settings_share_their_chance() -> None:
     network = tiny.network("perceptron")
     settings = [Setting(2.0 ** (1 - bits), draw) for bits in (3, 5) for draw in (0, 1)]
-    together = [each for each in STOCHASTIC.degrade(network, settings, 1) if each]
+    together = [each for each in STOCHASTIC.degrade(network, settings, 1) if isinstance(each, Degraded)]
     for setting, degraded in zip(settings, together, strict=True):
         alone = STOCHASTIC.degrade_one(network, setting.strength, setting.draw, 1)
         assert all(torch.equal(degraded.weights[name], alone.weights[name]) for name in network.weights)

@@ -37,7 +37,7 @@ def planted() -> Network:
 
 
 def made(degrader: Sgld, network: Network, settings: Sequence[Setting], seed: int = 0) -> list[Degraded]:
-    return [each for each in degrader.degrade(network, settings, seed) if each is not None]
+    return [each for each in degrader.degrade(network, settings, seed) if isinstance(each, Degraded)]
 
 
 def flat(degraded: Degraded) -> torch.Tensor:
@@ -52,7 +52,6 @@ def test_at_an_inverse_temperature_of_nearly_0_it_is_weight_noise_as_a_distribut
             standard = ((drawn.weights[name] - tensor) / (0.3 * planted.scale[name])).flatten().numpy()
             assert stats.kstest(standard, stats.norm.cdf).pvalue > 1e-3
     (noise,) = WeightNoise().degrade(planted, [Setting(0.3, 0)], 0)
-    assert noise is not None
     shifts = torch.stack(
         [flat(each) - torch.cat([w.flatten() for w in planted.weights.values()]) for each in (drawn, noise)]
     )
@@ -72,7 +71,6 @@ def test_a_chain_begins_exactly_at_the_weight_noise_of_its_draw(
     monkeypatch.setattr(posterior, "sample", only_look)
     next(Sgld(batch=1).degrade(planted, [Setting(0.3, draw)], 5))
     (noise,) = WeightNoise().degrade(planted, [Setting(0.3, draw)], 5)
-    assert noise is not None
     began = Stacked(planted, 1, (0,)).weights(starts[0])
     for name, tensor in noise.weights.items():
         torch.testing.assert_close(began[name][0], tensor, rtol=1e-6, atol=1e-7 * planted.scale[name].item())
@@ -185,7 +183,6 @@ def test_it_keeps_the_training_loss_where_weight_noise_does_not(planted: Network
     potential = Stacked(planted, 256, (0, 0))
     (noise,) = WeightNoise().degrade(planted, [Setting(0.6, 0)], 0)
     (drawn,) = made(Sgld(n_beta=300.0, steps=100, batch=32), planted, [Setting(0.6, 0)])
-    assert noise is not None
     shift = torch.stack([(flat(each) - potential.origin) / potential.scale for each in (noise, drawn)])
     losses, _ = potential(shift, 0)
     assert losses[1] < 0.5 * losses[0]

@@ -17,7 +17,7 @@ import torch
 
 from engine import lab as laboratory
 from engine import sweep as sweeping
-from engine.degraders.base import Setting
+from engine.degraders.base import Degraded, Setting
 from engine.interventions.base import Intervention
 from engine.interventions.identity import Identity
 from engine.lab import Lab
@@ -300,7 +300,7 @@ def test_points_are_paired_draw_by_draw(experiment: Make, lab: Callable[..., Lab
     network = asked.model.load()
     settings = [Setting(0.1, draw) for draw in range(5)]
     for draw, degraded in enumerate(asked.degrader.degrade(network, settings, asked.seed)):
-        assert degraded is not None
+        assert isinstance(degraded, Degraded)
         without, under = measure(network, sweep.data, degraded, [None, asked.intervention])
         np.testing.assert_array_equal(point.loss[draw], without.performance)
         np.testing.assert_array_equal(point.loss_intervened[draw], under.performance)

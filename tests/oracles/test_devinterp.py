@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.chains import diagnose
-from engine.degraders.base import Setting
+from engine.degraders.base import Degraded, Setting
 from engine.degraders.sgld import Sgld
 from engine.items import Items, classified
 from engine.models.architectures import Perceptron
@@ -70,7 +70,9 @@ def test_the_learning_coefficient_agrees_within_the_joint_error(
     monkeypatch.setattr(langevin, "LARGEST_STEP", 0.02)
     degrader = Sgld(n_beta=N_BETA, steps=600, batch=ITEMS)
     settings = [Setting(S, draw) for draw in range(48)]
-    chains = [each.chain for each in degrader.degrade(network, settings, 0) if each is not None and each.chain]
+    chains = [
+        each.chain for each in degrader.degrade(network, settings, 0) if isinstance(each, Degraded) and each.chain
+    ]
     health = diagnose(chains, np.arange(48) // 2)
     ours = np.array([N_BETA * chain.losses.mean() for chain in chains]).reshape(-1, 2).mean(axis=1)
     theirs = their_estimates(network, items)
