@@ -57,7 +57,7 @@ def main() -> None:
 def _measure(page: Page) -> None:
     """Until all that the page shows is measured, which on some pages somebody has to ask for."""
     button = page.get_by_role("button", name="Measure", exact=True)
-    page.wait_for_selector(".rs-live[data-key]:not([data-key='']), [class*='st-key-measure']")
+    page.wait_for_selector(".rs-live[data-key]:not([data-key='']), [class*='st-key-measure'] button")
     if button.count():
         button.click()
     page.wait_for_selector(".rs-live[data-status=done]", timeout=PATIENCE)
