@@ -22,7 +22,7 @@ REFINING: Final = Goal(
 )
 NODES: Final = Goal("chart elements during a sweep", 1, "", decimals=0)
 BLANK: Final = Goal("frames without a curve during a sweep", 0, "", decimals=0)
-ZOOM: Final = Goal("zooms lost to updates during a sweep (there is no legend: lines are labelled)", 0, "", decimals=0)
+ZOOM: Final = Goal("zooms lost to updates during a sweep (the legend switches nothing off)", 0, "", decimals=0)
 CANCEL: Final = Goal('Cancel clicked → "cancelled" on screen', 0.5)
 
 SHORT: Final = {"degrader": "weight-noise", "weight-noise.strengths": "0.5", "items": "8", "draws": "64", "shams": "0"}

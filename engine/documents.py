@@ -299,15 +299,15 @@ def _of_curves(question: Question, curves: Sequence[Mapping[str, Any]], lines: S
         states = [line.get("state") for line in lines if line.get("strength")]
         count, whole, some = states.count("clean"), len(states), any(curve.get("confirmed") is True for curve in curves)
         subject = question.experiment.intervention.describe()
-        headline = f"{subject} is clean in {count or 'none'} of {whole} degraded cells."
+        found = f"clean in {count}" if count else "shown to be clean in none"
+        headline = f"{subject} is {found} of {whole} degraded cells."
         return _counted(count, whole, headline, confirmed=some)
     what = "dials" if isinstance(question, DialComparison) else "interventions"
     judged = [curve for curve in curves if curve.get("state") == "done"]
     clean = [str(curve.get("name")) for curve in judged if curve.get("tone") == "clean" and curve.get("regime")]
     named = f": {', '.join(clean)}" if clean else ""
-    headline = (
-        f"{len(clean) or 'None'} of {len(judged)} {what} {'has' if len(clean) == 1 else 'have'} a clean regime{named}."
-    )
+    has = "is shown to have" if not clean else "has" if len(clean) == 1 else "have"
+    headline = f"{len(clean) or 'None'} of {len(judged)} {what} {has} a clean regime{named}."
     return _counted(len(clean), len(judged), headline, confirmed=True)
 
 

@@ -71,9 +71,11 @@ def _answer(experiment: Experiment, analysis: Analysis, finished: bool) -> Answe
     if name == "pending":
         return PENDING
     subject = experiment.intervention.describe()
+    if not finished and (waiting := sum(row.reason == AWAITED for row in rows)):
+        # a verdict on the others would not last
+        return MEASURING._replace(name="shams awaited", headline=_awaiting(subject, waiting))
     if not finished and (name == "unresolved" or len(rows) < len(experiment.sweep_strengths)):
-        waiting = sum(row.reason == AWAITED for row in rows)
-        return MEASURING._replace(headline=_awaiting(subject, waiting)) if waiting else MEASURING
+        return MEASURING
     headline = _headline(name, subject, experiment, analysis)
     if not verdict.regime:
         return Answer(name, TONES[name], headline, _why(name, experiment, rows))

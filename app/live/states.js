@@ -54,6 +54,7 @@ export function showBanner(part, { name, tone, headline, detail }) {
 
 function waiting(snapshot) {
   if (!snapshot || snapshot.status === "queued") return { name: "waiting", headline: "Waiting for the engine…" };
+  if (snapshot.verdict?.name === "shams awaited") return { name: "measuring", headline: snapshot.verdict.headline };
   const begun = snapshot.rows.some(Boolean);
   return { name: "measuring", headline: begun ? "Looking for a clean regime…" : "Measuring the undegraded network…" };
 }

@@ -136,6 +136,9 @@ def test_the_card_of_a_map_counts_cells_as_its_page_does(installed: JobManager, 
     found = Document.of(asked, {"status": "done", "curves": curves}, lines)
     assert found.said[:2] == ("2 of 4 clean", "clean")
     assert found.said.headline == "Ablating heads 0.1, 0.3 (mean) is clean in 2 of 4 degraded cells."
+    open_ones = [{**line, "state": "unresolved"} for line in lines]
+    none = Document.of(asked, {"status": "done", "curves": curves}, open_ones)
+    assert none.said.headline.endswith("is shown to be clean in none of 4 degraded cells."), "that is no proof"
     installed.history.keep(found)
     at = opened()
     assert any(":small[" in text and "2 of 4 clean" in text for text in texts(at.markdown))

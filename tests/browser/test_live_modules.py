@@ -507,3 +507,13 @@ def test_only_finished_curves_are_counted(page: Page) -> None:
     assert "1 of 2 dials measured so far" in page.evaluate(script, ["dials", snapshot])["headline"]
     early = {**snapshot, "curves": curves[1:2]}
     assert "No intervention" in page.evaluate(script, ["interventions", early])["headline"]
+
+
+def test_while_shams_are_awaited_the_banner_says_so(page: Page) -> None:
+    script = """async (verdict) => {
+        const { bannerOf } = await import("/live/states.js")
+        return bannerOf({ status: "running", rows: [{}], verdict }, false, null)
+    }"""
+    awaited = page.evaluate(script, {"name": "shams awaited", "tone": "pending", "headline": "It looks clean."})
+    assert (awaited["name"], awaited["tone"], awaited["headline"]) == ("measuring", "pending", "It looks clean.")
+    assert page.evaluate(script, {"name": "pending", "tone": "pending"})["headline"] == "Looking for a clean regime…"

@@ -238,3 +238,14 @@ def test_while_shams_are_missing_nothing_is_called_clean(experiment: Make) -> No
     said = answer(asked, replace(analysis, rows=rows, verdict=verdict(rows, 0.1)), finished=False)
     assert said.tone == "pending"
     assert "looks clean at 2 strengths; whether it does more than its shams is being measured" in said.headline
+
+
+def test_a_curve_that_shams_may_still_change_has_no_verdict_yet(experiment: Make) -> None:
+    """Clean undegraded and entangled next: unmasked, unless it turns out to be clean again further on."""
+    asked = experiment(strengths=[0.1, 0.2])
+    analysis = analyse(points_of([{}, ENTANGLED, {}], asked.sweep_strengths), CRITERIA)
+    rows = (*analysis.rows[:2], awaiting(analysis.rows[2]))
+    early = replace(analysis, rows=rows, verdict=verdict(rows, 0.1))
+    assert early.verdict.name == "unmasked"
+    assert answer(asked, early, finished=False).tone == "pending"
+    assert answer(asked, analysis, finished=True).name == "becomes clean"
